@@ -1,0 +1,37 @@
+# Two commands, from nothing but Python 3.11 or newer, git and make.
+#   make demo    generate a project with the default answers into demo/, install it, start it
+#   make test    everything a change of the template must pass
+# PYTHON names the interpreter to use where python3 is too old.
+
+PYTHON ?= python3
+PROJECT := demo/evergreen-library
+TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}' -type f -not -path '*/__pycache__/*')
+
+export UV_PYTHON := $(CURDIR)/.venv/bin/python
+unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+
+.PHONY: demo test
+
+demo: $(PROJECT)/README.md
+	@echo 'make demo: installing and starting $(PROJECT)'
+	@cd $(PROJECT) && trap 'exit 0' INT && $(CURDIR)/.venv/bin/uv run poe dev
+
+$(PROJECT)/README.md: .venv/ready $(TEMPLATE)
+	@echo 'make demo: generating $(PROJECT)'
+	@rm -rf demo
+	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo .
+
+test: .venv/ready
+	@echo 'make test: linting the template as it lies'
+	@.venv/bin/ruff check --no-cache
+	@.venv/bin/ruff format --check --no-cache
+	@echo 'make test: generating projects, checking them, running them'
+	@.venv/bin/pytest --numprocesses=auto --dist=worksteal
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This needs Python 3.11 or newer, and %s is %d.%d: name a newer one with make PYTHON=..." % (sys.executable, *sys.version_info[:2]))'
+	@echo 'make: installing the tools into .venv'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check $$(grep -o 'uv==[0-9.]*' pyproject.toml)
+	@.venv/bin/uv pip install --quiet --group dev
+	@touch $@

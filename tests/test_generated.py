@@ -1,0 +1,101 @@
+"""What a user does first: install the generated project, run its own checks, start it, read from it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.conftest import Bake
+from tests.template import BASE, CHOICES, VARIANTS, tree
+
+UV = Path(sys.executable).with_name("uv")
+START_SECONDS = 60
+STOP_SECONDS = 15
+
+PROGRAMS = {
+    "-".join(answer for question, answer in answers.items() if question != "dependency_bot"): answers
+    for answers in VARIANTS.values()
+}
+"""One variant of each kind that runs differently: the dependency bot is files that only its service reads."""
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
+    project = bake(PROGRAMS[request.param])
+    assert _uv(project, "sync") == 0
+    return project
+
+
+@pytest.fixture
+def server(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start the project as its README says; give the process and its address once it answers."""
+    port = _free_port()
+    settings = {"HOST": "127.0.0.1", "PORT": str(port)}
+    process = subprocess.Popen(
+        [UV, "run", "poe", "dev"], cwd=project, env={**os.environ, **settings}, start_new_session=True
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_ready(f"{address}/health/ready", process)
+        yield process, address
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_a_project_passes_its_own_checks(project: Path) -> None:
+    assert _uv(project, "run", "poe", "check") == 0
+
+
+def test_a_project_serves_books_until_it_is_interrupted(server: tuple[subprocess.Popen[bytes], str]) -> None:
+    process, address = server
+    with urlopen(f"{address}/books", timeout=10) as response:  # noqa: S310
+        books = json.load(response)["items"]
+    assert len(books) == 20
+    assert all(book["title"] for book in books)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does: to every process of the command
+    assert process.wait(STOP_SECONDS) == 0
+    with pytest.raises(URLError, match="refused"):
+        urlopen(address, timeout=10)  # noqa: S310
+
+
+def test_a_dependency_bot_adds_its_own_files_and_changes_no_other(bake: Bake) -> None:
+    default = {question: answers[0] for question, answers in CHOICES.items()}
+    common = []
+    for bot in CHOICES["dependency_bot"]:
+        own = tree(BASE / "_options" / "dependency_bot" / bot)
+        files = tree(bake(default | {"dependency_bot": bot}))
+        assert own.items() <= files.items()
+        common.append({path: content for path, content in files.items() if path not in own})
+    assert all(files == common[0] for files in common)
+
+
+def _uv(project: Path, *arguments: str) -> int:
+    return subprocess.run([UV, *arguments], cwd=project, check=False).returncode
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urlopen(url, timeout=10):  # noqa: S310
+                return
+        except OSError:  # nothing listens yet, or it is not ready
+            time.sleep(0.1)
+    pytest.fail(f"no answer from {url} within {START_SECONDS} s: see the server's output")
