@@ -1,0 +1,53 @@
+"""The catalogue over REST."""
+
+from typing import Annotated
+
+from litestar import Controller, Response, get, patch, post
+from litestar.params import JSONBody, QueryParameter
+
+from app.catalog import queries, service
+from app.catalog.schemas import BookChange, BookPage, BookView, NewBook
+from app.kit.errors import NotFound, problems
+from app.kit.parameters import After, Limit, PathId, Reads, Writes
+from app.kit.schemas import MAX_INTEGER
+from app.kit.security import NEEDS_TOKEN
+
+AuthorFilter = Annotated[
+    int | None, QueryParameter(ge=1, le=MAX_INTEGER, description="Only books of the author with this id.")
+]
+Search = Annotated[
+    str, QueryParameter(max_length=100, description="Only books with all these words in title or author.")
+]
+
+
+class Books(Controller):
+    """Books: public to read."""
+
+    path = "/books"
+    tags = ("catalog",)
+
+    @get(summary="List books", responses=problems(400))
+    async def list_books(
+        self, read: Reads, limit: Limit = 20, after: After = 0, author: AuthorFilter = None, q: Search = ""
+    ) -> BookPage:
+        """Return a page of books by id, each with its author and how many copies are free."""
+        return await queries.book_page(read, limit=limit, after=after, author=author, q=q)
+
+    @get("/{book_id:int}", summary="Get a book", responses=problems(400, 404))
+    async def get_book(self, read: Reads, book_id: PathId) -> BookView:
+        """Return one book with its author and how many copies are free."""
+        book = await queries.book(read, book_id)
+        if book is None:
+            raise NotFound("book", book_id)
+        return book
+
+    @post(summary="Add a book", responses=problems(400, 401, 409), **NEEDS_TOKEN)
+    async def add_book(self, write: Writes, data: JSONBody[NewBook]) -> Response[BookView]:
+        """Add a book; its author is added too where the library has none of that name."""
+        book = await write(service.add_book, data)
+        return Response(book, headers={"Location": f"/books/{book.id}"})
+
+    @patch("/{book_id:int}", summary="Change a book", responses=problems(400, 401, 404, 409), **NEEDS_TOKEN)
+    async def change_book(self, write: Writes, book_id: PathId, data: JSONBody[BookChange]) -> BookView:
+        """Change the fields that are given and leave the others."""
+        return await write(service.change_book, book_id, data)

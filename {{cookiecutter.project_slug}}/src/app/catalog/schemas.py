@@ -1,0 +1,58 @@
+"""What goes in and out of the catalogue."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from app.kit.schemas import Id, Input, Line, Next, Schema
+
+MAX_COPIES = 1000
+
+Title = Annotated[Line, Meta(examples=["The Left Hand of Darkness"])]
+AuthorName = Annotated[Line, Meta(examples=["Ursula K. Le Guin"])]
+Isbn = Annotated[str, Meta(pattern=r"^([0-9]{9}[0-9X]|[0-9]{13})$(?!\n)", examples=["9780441478125"])]
+Copies = Annotated[int, Meta(ge=0, le=MAX_COPIES, description="How many the library owns.", examples=[3])]
+Available = Annotated[int, Meta(ge=0, description="How many of them are free to borrow.", examples=[2])]
+
+
+class AuthorView(Schema):
+    """Who wrote a book."""
+
+    id: Id
+    name: AuthorName
+
+
+class BookView(Schema):
+    """A book as readers see it."""
+
+    id: Id
+    title: Title
+    isbn: Isbn | None
+    author: AuthorView
+    copies: Copies
+    available: Available
+
+
+class BookPage(Schema):
+    """A few books of a list, and where the next ones begin."""
+
+    items: list[BookView]
+    next: Next
+
+
+class NewBook(Input):
+    """A book to add."""
+
+    title: Title
+    author: AuthorName
+    isbn: Isbn | None = None
+    copies: Copies = 1
+
+
+class BookChange(Input):
+    """The fields to change; a field that is left out stays as it is."""
+
+    title: Title | UnsetType = UNSET
+    author: AuthorName | UnsetType = UNSET
+    isbn: Isbn | UnsetType | None = UNSET
+    copies: Copies | UnsetType = UNSET

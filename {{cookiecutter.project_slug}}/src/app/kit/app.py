@@ -1,0 +1,67 @@
+"""Builds the ASGI application from settings and modules."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin
+
+from app.kit import facts, health, logs, security
+from app.kit.database import Database, Read, Write
+from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
+from app.kit.logs import RequestLog
+from app.kit.module import Module
+from app.kit.settings import Settings
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+def connect(settings: Settings, modules: Sequence[Module]) -> Database:
+    """Return the database of `settings`, whose transactions let `modules` hear each other's facts."""
+    heard = facts.hearers(hears for module in modules for hears in module.hears)
+    return Database(settings.database_url, {facts.HEARERS: heard})
+
+
+def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> Litestar:
+    """Return the application that serves `modules`; nothing is opened before it starts.
+
+    Raises SettingsError for a setting that can't work.
+    """
+    logs.configure(settings.log_level)
+    database = connect(settings, modules)
+
+    def provide_read() -> Read:
+        return database.read
+
+    def provide_write() -> Write:
+        return database.write
+
+    @asynccontextmanager
+    async def close_at_the_end(_app: Litestar) -> AsyncGenerator[None]:
+        yield
+        await database.close()
+
+    return Litestar(
+        [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
+        dependencies={
+            "read": Provide(provide_read, sync_to_thread=False),
+            "write": Provide(provide_write, sync_to_thread=False),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[close_at_the_end],
+        logging_config=None,
+        middleware=[RequestLog],
+        openapi_config=OpenAPIConfig(
+            title=title,
+            version="0.1.0",
+            components=security.COMPONENTS,
+            path="/docs",
+            render_plugins=[ScalarRenderPlugin(path="/")],
+        ),
+        request_class=JsonRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        state=State({"settings": settings}),
+    )

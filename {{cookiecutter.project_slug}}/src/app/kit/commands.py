@@ -1,0 +1,149 @@
+"""The command line: what `poe dev`, `serve`, `migrate`, `revision` and `seed` run."""
+
+import argparse
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+from alembic.util import CommandError
+from uvicorn.supervisors import ChangeReload
+
+from app.kit import migrations
+from app.kit.app import connect
+from app.kit.database import Database
+from app.kit.module import Module
+from app.kit.settings import Settings, SettingsError, make_env_file
+
+DRAIN_SECONDS = 10
+
+
+class CommandFailed(Exception):
+    """A command can't do its work; the message is one line that says what to do."""
+
+
+def run(modules: Sequence[Module], factory: str) -> None:
+    """Run the command named on the command line; exit with status 1 and one clear line where it can't.
+
+    `factory` is the import path of the function that makes the application, as uvicorn takes it.
+    """
+    names = [module.name for module in modules]
+    arguments = _parser(names).parse_args()
+    try:
+        if make_env_file():
+            print("Made .env with a fresh API token.")
+        settings = Settings.load()
+        match arguments.command:
+            case "dev":
+                _dev(settings, modules, factory)
+            case "serve":
+                _serve(settings, modules, factory)
+            case "migrate":
+                asyncio.run(_migrate(settings, modules))
+                print("The tables are at their newest version.")
+            case "revision":
+                asyncio.run(migrations.revise(settings.database_url, arguments.module, arguments.message))
+            case "seed":
+                seeded = asyncio.run(_seed(settings, modules))
+                print("Added the sample data." if seeded else "There is data already: nothing was added.")
+    except (SettingsError, CommandFailed, CommandError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(0)  # Ctrl-C is how a server is meant to end
+
+
+def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="poe", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("dev", help="migrate, seed and serve, restarting when the code changes")
+    commands.add_parser("serve", help="serve in production mode: one worker, HOST and PORT from the settings")
+    commands.add_parser("migrate", help="bring the tables to their newest version")
+    commands.add_parser("seed", help="add the sample data to an empty database")
+    revision = commands.add_parser("revision", help="write the migration from the tables as they are to the models")
+    revision.add_argument("module", choices=modules)
+    revision.add_argument("message", help="what the migration does, in a few words")
+    return parser
+
+
+def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
+    listener = _listen(settings)
+    asyncio.run(_migrate(settings, modules))
+    if asyncio.run(_seed(settings, modules)):
+        print("Added the sample data.")
+    address = f"http://{_bracketed(settings.host)}:{settings.port}"
+    print(f"\n  API      {address}/books\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
+    print("Ctrl-C stops it.", flush=True)
+    config = _server_config(factory, reload=True)
+    ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+
+
+def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
+    listener = _listen(settings)
+    late = asyncio.run(_behind(settings, modules))
+    if late:
+        raise CommandFailed(f"the tables of {' and '.join(late)} are not at their newest version: run `poe migrate`")
+    uvicorn.Server(_server_config(factory, reload=False)).run([listener])
+
+
+def _server_config(factory: str, *, reload: bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        factory,
+        factory=True,
+        reload=reload,
+        reload_dirs=["src"] if reload else None,
+        access_log=False,  # the application writes its own line a request
+        log_config=None,
+        proxy_headers=False,  # any client could forge them
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise CommandFailed(
+            f"can't listen on {_bracketed(settings.host)}:{settings.port} ({error.strerror}): "
+            "stop what listens there, or set HOST or PORT"
+        ) from None
+    listener.listen()  # from now on a request waits for the application instead of being refused
+    return listener
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+async def _reach(settings: Settings, modules: Sequence[Module]) -> Database:
+    database = connect(settings, modules)
+    try:
+        await database.read.ping()
+    except Exception as error:  # noqa: BLE001 - each driver has its own; all mean the same here
+        await database.close()
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise CommandFailed(f"the database of DATABASE_URL can't be used: {reason}") from None
+    return database
+
+
+async def _migrate(settings: Settings, modules: Sequence[Module]) -> None:
+    await (await _reach(settings, modules)).close()
+    await migrations.migrate(settings.database_url, [module.name for module in modules])
+
+
+async def _behind(settings: Settings, modules: Sequence[Module]) -> list[str]:
+    await (await _reach(settings, modules)).close()
+    return await migrations.behind(settings.database_url, [module.name for module in modules])
+
+
+async def _seed(settings: Settings, modules: Sequence[Module]) -> bool:
+    database = await _reach(settings, modules)
+    try:
+        return any([await database.write(module.seed) for module in modules])
+    finally:
+        await database.close()

@@ -1,0 +1,118 @@
+"""Errors as problem details (RFC 9457): one shape for every failure, whoever raised it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import ClientException, HTTPException, SerializationException
+from litestar.openapi import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+
+log = structlog.get_logger()
+
+
+class NotFound(Exception):
+    """There is no such thing: 404."""
+
+    def __init__(self, what: str, key: object) -> None:
+        super().__init__(f"There is no {what} {key}.")
+
+
+class Conflict(Exception):
+    """The request is sound, but what is stored doesn't allow it: 409. The message says what to do."""
+
+
+class InvalidField(msgspec.Struct):
+    """One part of the request that is wrong, and how."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The body of an error answer, as RFC 9457 lays it out; `title` is the status in words."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[InvalidField] = []
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI description of the error answers that an operation may give."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            generate_examples=False,
+            description=HTTPStatus(status).phrase,
+            media_type="application/problem+json",  # type: ignore[arg-type]
+        )
+        for status in statuses
+    }
+
+
+def problem_response(
+    status: int, detail: str, *, errors: list[InvalidField] | None = None, headers: Mapping[str, str] | None = None
+) -> Response[Problem]:
+    """Return an answer of `status` that says `detail`, and which parts of the request were wrong."""
+    return Response(
+        Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []),
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+class JsonRequest(Request[Any, Any, State]):
+    """A request whose body, where it is no JSON at all, is the client's error whatever is wrong with it."""
+
+    async def json(self) -> Any:  # noqa: ANN401
+        """Return the decoded body; raise ClientException (400)."""
+        try:
+            return await super().json()
+        except (SerializationException, UnicodeDecodeError) as error:
+            raise ClientException(f"The body is not valid JSON: {error}.") from None
+
+
+def _http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    extra = error.extra if isinstance(error.extra, list) else []
+    fields = [_invalid_field(item) for item in extra if isinstance(item, dict)]
+    status = HTTPStatus(error.status_code)
+    if fields:
+        detail = "The request is not valid."
+    else:
+        detail = status.description if error.detail in {"", status.phrase} else error.detail
+    return problem_response(status, detail, errors=fields, headers=error.headers)
+
+
+def _invalid_field(item: dict[str, Any]) -> InvalidField:
+    field, message = str(item.get("key", "body")), str(item["message"])
+    if field == "data":  # Litestar's name for the body as a whole
+        return InvalidField("body", "The body is missing." if message == "'data'" else message)
+    return InvalidField(field, message)
+
+
+def _not_found(_request: Request[Any, Any, Any], error: NotFound) -> Response[Problem]:
+    return problem_response(HTTPStatus.NOT_FOUND, str(error))
+
+
+def _conflict(_request: Request[Any, Any, Any], error: Conflict) -> Response[Problem]:
+    return problem_response(HTTPStatus.CONFLICT, str(error))
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; it has been logged.")
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    HTTPException: _http,
+    NotFound: _not_found,
+    Conflict: _conflict,
+    Exception: _unexpected,
+}

@@ -1,0 +1,19 @@
+"""What a module of the application hands to the composition root."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from litestar import Controller
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.kit.facts import Fact, Handler
+
+
+class Module(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the application that owns its tables (`<name>_…`), its migrations and its addresses."""
+
+    name: str
+    controllers: Sequence[type[Controller]]
+    hears: Sequence[tuple[type[Fact], Handler]] = ()
+    seed: Callable[[AsyncSession], Awaitable[bool]]
+    """Adds the sample data to an empty module; returns whether it did."""

@@ -1,0 +1,24 @@
+"""What a body may carry, in types: bounds that are checked on the way in and shown in the API's description."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+# The widest integer that both databases hold.
+MAX_INTEGER = 2**63 - 1
+# Starts with a visible character and holds no control character: PostgreSQL stores no NUL, and a title no newline.
+# The look-ahead closes the gap that `$` leaves before a final newline.
+ONE_LINE = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$(?!\n)"
+
+Id = Annotated[int, Meta(ge=1, le=MAX_INTEGER, examples=[1])]
+Next = Annotated[int | None, Meta(description="Pass it as `after` for the next page; null on the last one.")]
+Line = Annotated[str, Meta(min_length=1, max_length=300, pattern=ONE_LINE)]
+
+
+class Schema(msgspec.Struct, kw_only=True):
+    """A body that goes out."""
+
+
+class Input(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A body that comes in; a field that it doesn't have is an error, not a silence."""

