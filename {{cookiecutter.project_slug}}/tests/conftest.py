@@ -90,6 +90,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def sqlite_database_url(sqlite_databases: NewDatabase) -> str:
+    """Return the address of a fresh, migrated, empty SQLite file, for what is the same on every database."""
+    return sqlite_databases()
+
+
+@pytest.fixture
+def postgresql_database_url(postgresql_databases: NewDatabase) -> str:
+    """Return the address of a fresh, migrated, empty PostgreSQL database, for what SQLite doesn't know."""
+    return postgresql_databases()
+
+
+@pytest.fixture
 async def client(database_url: str) -> AsyncIterator[AsyncTestClient]:
     """Yield a client of the whole application; it carries no token."""
     settings = Settings(api_token=TOKEN, database_url=database_url, log_level="error")

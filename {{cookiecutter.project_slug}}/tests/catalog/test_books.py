@@ -116,7 +116,7 @@ async def test_an_isbn_belongs_to_one_book(client: AsyncTestClient) -> None:
     assert await titles(client, q="nobody") == []
 
 
-@pytest.mark.parametrize("path", ["/books/1", "/books/9223372036854775807"])
+@pytest.mark.parametrize("path", ["/books/1", "/books/9007199254740991"])
 async def test_a_book_that_is_not_there_is_not_found(client: AsyncTestClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404
     assert (await client.patch(path, json={"copies": 1}, headers=TOKEN_HEADER)).status_code == 404
@@ -161,7 +161,7 @@ async def test_a_body_that_makes_no_sense_is_refused(client: AsyncTestClient, bo
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "after=-1", "after=x", "after=9223372036854775808", "author=0"]
+    "query", ["limit=0", "limit=101", "limit=x", "after=-1", "after=x", "after=9007199254740992", "author=0"]
 )
 async def test_a_bound_that_is_overstepped_is_named(client: AsyncTestClient, query: str) -> None:
     response = await client.get(f"/books?{query}")
@@ -169,7 +169,7 @@ async def test_a_bound_that_is_overstepped_is_named(client: AsyncTestClient, que
     assert response.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
-@pytest.mark.parametrize("book_id", ["0", "9223372036854775808", "9" * 5000])
+@pytest.mark.parametrize("book_id", ["0", "9007199254740992", "18446744073709551616", "9" * 5000])
 async def test_a_number_that_no_book_can_have_is_refused(client: AsyncTestClient, book_id: str) -> None:
     assert (await client.get(f"/books/{book_id}")).status_code in {400, 404}
 

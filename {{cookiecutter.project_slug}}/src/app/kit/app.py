@@ -1,5 +1,6 @@
 """Builds the ASGI application from settings and modules."""
 
+import inspect
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -8,12 +9,14 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.routes import HTTPRoute
 
 from app.kit import facts, health, logs, security
 from app.kit.database import Database, Read, Write
 from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
 from app.kit.logs import RequestLog
 from app.kit.module import Module
+from app.kit.openapi import ClosedInputs
 from app.kit.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
@@ -44,7 +47,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         yield
         await database.close()
 
-    return Litestar(
+    app = Litestar(
         [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
         dependencies={
             "read": Provide(provide_read, sync_to_thread=False),
@@ -61,7 +64,19 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
             path="/docs",
             render_plugins=[ScalarRenderPlugin(path="/")],
         ),
+        plugins=[ClosedInputs()],
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY_BYTES,
         state=State({"settings": settings}),
     )
+    _complete_allow_headers(app)
+    return app
+
+
+def _complete_allow_headers(app: Litestar) -> None:
+    # Litestar 2.25 makes a path's OPTIONS handler with its first handler and forgets the methods of later ones.
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            handler, _ = route.route_handler_map["OPTIONS"]
+            first: HTTPRoute = inspect.getclosurevars(handler.fn).nonlocals["self"]
+            first.methods |= route.methods

@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-# The widest integer that both databases hold.
-MAX_INTEGER = 2**63 - 1
+# The widest integer that every reader of JSON keeps exact (RFC 7493, section 2.2); both databases hold it.
+MAX_INTEGER = 2**53 - 1
 # Starts with a visible character and holds no control character: PostgreSQL stores no NUL, and a title no newline.
 # The look-ahead closes the gap that `$` leaves before a final newline.
 ONE_LINE = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$(?!\n)"

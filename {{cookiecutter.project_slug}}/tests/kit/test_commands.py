@@ -1,0 +1,134 @@
+"""The commands, as processes of their own."""
+
+import shutil
+import socket
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import TOKEN
+from tests.server import PROJECT, free_port, run, serving
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder like a fresh clone's: what the commands read there, and no `.env` or database yet."""
+    shutil.copytree(PROJECT / "migrations", tmp_path / "migrations")
+    shutil.copy(PROJECT / ".env.example", tmp_path)
+    (tmp_path / "src").symlink_to(PROJECT / "src")
+    return tmp_path
+
+
+def token_of(folder: Path) -> str:
+    lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
+    return next(line.removeprefix("API_TOKEN=") for line in lines if line.startswith("API_TOKEN="))
+
+
+def test_the_first_start_makes_everything_and_the_second_keeps_it(folder: Path) -> None:
+    with serving("dev", folder) as server:
+        books = httpx.get(f"{server.address}/books").json()["items"]
+        assert len(books) == 20
+        header = {"Authorization": f"Bearer {token_of(folder)}"}
+        added = httpx.post(
+            f"{server.address}/books", json={"title": "Kept", "author": "Somebody"}, headers=header
+        ).json()
+    env_file = (folder / ".env").read_bytes()
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+    with serving("dev", folder) as server:
+        assert httpx.get(f"{server.address}/books").json()["items"] == books
+        assert httpx.get(f"{server.address}/books/{added['id']}").json() == added
+    assert (folder / ".env").read_bytes() == env_file
+
+
+def test_dev_prints_its_addresses_and_ends_well_on_ctrl_c(folder: Path) -> None:
+    with serving("dev", folder) as server:
+        assert server.interrupt() == 0
+        output = server.output()
+    for path in ("/books", "/docs", "/health/ready"):
+        assert f"{server.address}{path}" in output
+
+
+def test_the_production_server_ends_well_on_ctrl_c(sqlite_database_url: str) -> None:
+    with serving("serve", API_TOKEN=TOKEN, DATABASE_URL=sqlite_database_url) as server:
+        assert server.interrupt() == 0
+
+
+def test_the_production_server_wants_its_tables_first(folder: Path) -> None:
+    settings = {"API_TOKEN": TOKEN, "PORT": str(free_port())}
+    status, _, errors = run("serve", folder=folder, **settings)
+    assert (status, errors) == (
+        1,
+        "error: the tables of catalog and lending are not at their newest version: run `poe migrate`\n",
+    )
+    assert run("migrate", folder=folder, **settings)[0] == 0
+    with serving("serve", folder, API_TOKEN=TOKEN) as server:
+        assert httpx.get(f"{server.address}/books").json() == {"items": [], "next": None}
+    assert run("seed", folder=folder, **settings)[1] == "Added the sample data.\n"
+    assert run("seed", folder=folder, **settings)[1] == "There is data already: nothing was added.\n"
+
+
+@pytest.mark.parametrize("verb", ["dev", "serve"])
+def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, errors = run(verb, folder=folder, PORT=str(port))
+    assert status == 1
+    assert errors.startswith(f"error: can't listen on 127.0.0.1:{port} (")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"DATABASE_URL": "library.db"}, "DATABASE_URL is not an address this project knows"),
+        ({"DATABASE_URL": "mysql://localhost/library"}, "DATABASE_URL is not an address this project knows"),
+        ({"DATABASE_URL": "postgresql://h:port/x"}, "DATABASE_URL is not an address this project knows"),
+        ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL names no file"),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/library.db"}, "the database of DATABASE_URL can't be used"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:1/library"}, "the database of DATABASE_URL can't be used"),
+        ({"PORT": "eighty"}, "PORT is wrong"),
+        ({"PORT": "65536"}, "PORT is wrong"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is wrong"),
+        ({"API_TOKEN": "short"}, "API_TOKEN is wrong"),
+        ({"HOST": "no.such.host.invalid"}, "can't listen on no.such.host.invalid"),
+    ],
+)
+def test_a_setting_that_can_not_work_is_one_clear_line(folder: Path, settings: dict[str, str], error: str) -> None:
+    status, _, errors = run("dev", folder=folder, **{"PORT": str(free_port())} | settings)
+    assert status == 1
+    assert errors.startswith(f"error: {error}")
+    assert errors.count("\n") == 1
+    assert "Traceback" not in errors
+
+
+def test_an_env_file_without_a_token_is_left_alone_and_named(folder: Path) -> None:
+    (folder / ".env").write_text("PORT=8000\n", encoding="utf-8")
+    status, _, errors = run("serve", folder=folder)
+    assert (status, errors.split(" is not set")[0]) == (1, "error: API_TOKEN")
+    assert (folder / ".env").read_text(encoding="utf-8") == "PORT=8000\n"
+
+
+def test_a_request_under_way_is_answered_before_the_server_ends(sqlite_database_url: str) -> None:
+    with serving("serve", API_TOKEN=TOKEN, DATABASE_URL=sqlite_database_url) as server:
+        url = httpx.URL(server.address)
+        with socket.create_connection((url.host, url.port or 80)) as connection:
+            body = b'{"title": "Late", "author": "Somebody"}'
+            head = ("POST /books HTTP/1.1", "Host: x", f"Authorization: Bearer {TOKEN}", f"Content-Length: {len(body)}")
+            connection.sendall("\r\n".join((*head, "", "")).encode())
+            server.process.terminate()
+            connection.sendall(body)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 201")
+
+
+def test_a_broken_command_line_says_what_there_is() -> None:
+    status, _, errors = run("fly")
+    assert status == 2
+    assert "dev" in errors
+
+
+def test_commands_end_on_a_missing_folder_of_migrations(tmp_path: Path) -> None:
+    status, _, errors = run("migrate", folder=tmp_path, API_TOKEN=TOKEN)
+    assert status == 1
+    assert errors.startswith("error: ")

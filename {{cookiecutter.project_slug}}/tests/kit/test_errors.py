@@ -1,0 +1,68 @@
+"""Every error is a problem detail (RFC 9457), whoever raises it."""
+
+import pytest
+from litestar import Controller, get
+from litestar.testing import AsyncTestClient
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.kit.app import build_app
+from app.kit.module import Module
+from app.kit.settings import Settings
+from tests.conftest import TOKEN, TOKEN_HEADER, NewDatabase
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [
+        ("GET", "/nowhere", None, 404),
+        ("GET", "/books/1", None, 404),
+        ("GET", "/books?limit=0", None, 400),
+        ("DELETE", "/books", None, 405),
+        ("POST", "/books", b"{", 400),
+        ("POST", "/books", b" " * 70_000, 413),
+    ],
+)
+async def test_an_error_is_a_problem(
+    client: AsyncTestClient, method: str, path: str, content: bytes | None, status: int
+) -> None:
+    response = await client.request(method, path, content=content, headers=TOKEN_HEADER)
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+
+
+async def test_a_path_names_all_its_methods(client: AsyncTestClient) -> None:
+    for response in (await client.options("/books"), await client.delete("/books")):
+        assert sorted(response.headers["Allow"].split(", ")) == ["GET", "OPTIONS", "POST"]
+
+
+class Broken(Controller):
+    """A handler with a fault."""
+
+    path = "/broken"
+
+    @get()
+    async def fail(self) -> None:
+        """Fail with something that must not get out."""
+        raise RuntimeError("the secret recipe")
+
+
+async def nothing(_session: AsyncSession) -> bool:
+    """Add no sample data."""
+    return False
+
+
+async def test_a_fault_of_ours_is_logged_and_tells_nothing(
+    sqlite_databases: NewDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(api_token=TOKEN, database_url=sqlite_databases(), log_level="error")
+    module = Module(name="broken", controllers=[Broken], seed=nothing)
+    async with AsyncTestClient(build_app(settings, [module], title="Tests"), raise_server_exceptions=False) as client:
+        response = await client.get("/broken")
+    assert response.status_code == 500
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert "secret" not in response.text
+    assert "the secret recipe" in capsys.readouterr().err
