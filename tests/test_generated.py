@@ -63,7 +63,7 @@ def test_a_project_serves_books_until_it_is_interrupted(server: tuple[subprocess
         books = json.load(response)["items"]
     assert len(books) == 20
     assert all(book["title"] for book in books)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does: to every process of the command
+    process.send_signal(signal.SIGINT)  # uv passes it on
     assert process.wait(STOP_SECONDS) == 0
     with pytest.raises(URLError, match="refused"):
         urlopen(address, timeout=10)  # noqa: S310
