@@ -75,7 +75,7 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
         port = taken.getsockname()[1]
         status, _, errors = run(verb, folder=folder, PORT=str(port))
     assert status == 1
-    assert errors.startswith(f"error: can't listen on 127.0.0.1:{port} (")
+    assert errors.startswith(f"error: can't listen on http://127.0.0.1:{port} (")
     assert errors.count("\n") == 1
 
 
@@ -92,7 +92,7 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
         ({"PORT": "65536"}, "PORT is wrong"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is wrong"),
         ({"API_TOKEN": "short"}, "API_TOKEN is wrong"),
-        ({"HOST": "no.such.host.invalid"}, "can't listen on no.such.host.invalid"),
+        ({"HOST": "no.such.host.invalid"}, "can't listen on http://no.such.host.invalid"),
     ],
 )
 def test_a_setting_that_can_not_work_is_one_clear_line(folder: Path, settings: dict[str, str], error: str) -> None:

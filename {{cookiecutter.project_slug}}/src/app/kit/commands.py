@@ -71,7 +71,7 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     asyncio.run(_migrate(settings, modules))
     if asyncio.run(_seed(settings, modules)):
         print("Added the sample data.")
-    address = f"http://{_bracketed(settings.host)}:{settings.port}"
+    address = _address(settings)
     print(f"\n  API      {address}/books\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
     print("Ctrl-C stops it.", flush=True)
     config = _server_config(factory, reload=True)
@@ -83,6 +83,7 @@ def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     late = asyncio.run(_behind(settings, modules))
     if late:
         raise CommandFailed(f"the tables of {' and '.join(late)} are not at their newest version: run `poe migrate`")
+    print(f"Serving on {_address(settings)}", flush=True)
     uvicorn.Server(_server_config(factory, reload=False)).run([listener])
 
 
@@ -109,15 +110,15 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CommandFailed(
-            f"can't listen on {_bracketed(settings.host)}:{settings.port} ({error.strerror}): "
-            "stop what listens there, or set HOST or PORT"
+            f"can't listen on {_address(settings)} ({error.strerror}): stop what listens there, or set HOST or PORT"
         ) from None
     listener.listen()  # from now on a request waits for the application instead of being refused
     return listener
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
 
 
 async def _reach(settings: Settings, modules: Sequence[Module]) -> Database:
