@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -67,6 +68,17 @@ def test_a_project_serves_books_until_it_is_interrupted(server: tuple[subprocess
     assert process.wait(STOP_SECONDS) == 0
     with pytest.raises(URLError, match="refused"):
         urlopen(address, timeout=10)  # noqa: S310
+
+
+def test_the_readme_shows_what_the_server_says(project: Path, server: tuple[subprocess.Popen[bytes], str]) -> None:
+    readme = (project / "README.md").read_text(encoding="utf-8").replace("http://127.0.0.1:8000", server[1])
+    session = re.findall(r"^\$ (.+)\n((?:(?!\$ |```).+\n)*)", readme, re.MULTILINE)
+    exports = [command for command, _ in session if command.startswith("export ")]
+    requests = [(command, answer) for command, answer in session if command.startswith("curl ")]
+    assert requests
+    for command, answer in requests:
+        said = subprocess.check_output(["bash", "-c", "\n".join([*exports, command])], cwd=project, encoding="utf-8")
+        assert said.strip() == answer.strip(), command
 
 
 def test_a_dependency_bot_adds_its_own_files_and_changes_no_other(bake: Bake) -> None:
