@@ -101,10 +101,16 @@ def postgresql_database_url(postgresql_databases: NewDatabase) -> str:
     return postgresql_databases()
 
 
+def make_settings(**given: str) -> Settings:
+    """Return settings with what is `given`, by their names in the environment, from which PRACTICES_OFF is taken."""
+    off = os.environ.get("PRACTICES_OFF", "")
+    return Settings.load({"API_TOKEN": TOKEN, "LOG_LEVEL": "error", "PRACTICES_OFF": off, **given})
+
+
 @pytest.fixture
 async def client(database_url: str) -> AsyncIterator[AsyncTestClient]:
     """Yield a client of the whole application; it carries no token."""
-    settings = Settings(api_token=TOKEN, database_url=database_url, log_level="error")
+    settings = make_settings(DATABASE_URL=database_url)
     async with AsyncTestClient(build_app(settings, MODULES, title="Tests")) as client:
         yield client
 

@@ -91,6 +91,7 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
         ({"PORT": "eighty"}, "PORT is wrong"),
         ({"PORT": "65536"}, "PORT is wrong"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is wrong"),
+        ({"PRACTICES_OFF": "cache, sleep"}, "PRACTICES_OFF is wrong in .env or the environment: invalid enum value"),
         ({"API_TOKEN": "short"}, "API_TOKEN is wrong"),
         ({"HOST": "no.such.host.invalid"}, "can't listen on http://no.such.host.invalid"),
     ],

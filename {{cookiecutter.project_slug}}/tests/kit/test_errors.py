@@ -7,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.app import build_app
 from app.kit.module import Module
-from app.kit.settings import Settings
-from tests.conftest import TOKEN, TOKEN_HEADER, NewDatabase
+from tests.conftest import TOKEN_HEADER, NewDatabase, make_settings
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ async def nothing(_session: AsyncSession) -> bool:
 async def test_a_fault_of_ours_is_logged_and_tells_nothing(
     sqlite_databases: NewDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Settings(api_token=TOKEN, database_url=sqlite_databases(), log_level="error")
+    settings = make_settings(DATABASE_URL=sqlite_databases())
     module = Module(name="broken", controllers=[Broken], seed=nothing)
     async with AsyncTestClient(build_app(settings, [module], title="Tests"), raise_server_exceptions=False) as client:
         response = await client.get("/broken")

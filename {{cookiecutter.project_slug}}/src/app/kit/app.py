@@ -56,7 +56,6 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[close_at_the_end],
         logging_config=None,
-        middleware=[RequestLog],
         openapi_config=OpenAPIConfig(
             title=title,
             version="0.1.0",
@@ -70,6 +69,8 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         state=State({"settings": settings}),
     )
     _complete_allow_headers(app)
+    # Around Litestar and not in it: its own middleware never sees a request that no route matches.
+    app.asgi_handler = RequestLog(app.asgi_handler)
     return app
 
 

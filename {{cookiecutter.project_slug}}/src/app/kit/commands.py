@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 
 import uvicorn
@@ -127,9 +128,17 @@ async def _reach(settings: Settings, modules: Sequence[Module]) -> Database:
         await database.read.ping()
     except Exception as error:  # noqa: BLE001 - each driver has its own; all mean the same here
         await database.close()
+        _join_threads()
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise CommandFailed(f"the database of DATABASE_URL can't be used: {reason}") from None
     return database
+
+
+def _join_threads() -> None:
+    # aiosqlite 0.22 leaves the thread of a connection that failed behind, which complains if the loop ends first.
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(timeout=1)
 
 
 async def _migrate(settings: Settings, modules: Sequence[Module]) -> None:

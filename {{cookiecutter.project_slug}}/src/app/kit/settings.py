@@ -4,12 +4,15 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 from dotenv import dotenv_values
 
 ENV_FILE = Path(".env")
+
+Practice = Literal["cache", "compress", "fields", "query_log", "throttle"]
+"""A sustainability practice that PRACTICES_OFF can switch off; `docs/practices.md` describes each."""
 
 
 class SettingsError(Exception):
@@ -24,16 +27,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    practices_off: frozenset[Practice] = frozenset()
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Return the settings of `environment`, by default those of `.env` overruled by the process's own.
 
-        An empty value counts as not set. Raises SettingsError.
+        An empty value counts as not set; a setting that is a list takes commas. Raises SettingsError.
         """
         if environment is None:
             environment = {**_read_env_file(), **os.environ}
-        given = {name: environment[name] for name in cls.__struct_encode_fields__ if environment.get(name)}
+        given: dict[str, Any] = {
+            field.encode_name: _split(value) if get_origin(field.type) is frozenset else value
+            for field in msgspec.structs.fields(cls)
+            if (value := environment.get(field.encode_name))
+        }
         try:
             return msgspec.convert(given, cls, strict=False)
         except msgspec.ValidationError as error:
@@ -69,10 +77,15 @@ def _read_env_file() -> dict[str, str]:
         raise SettingsError(f".env can't be read: {error}") from None
 
 
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 def _explain(error: str) -> str:
     """Turn msgspec's sentence into one that names the variable and never its value."""
     reason, _, path = error.partition(" - at `$.")
     if path:
-        return f"{path.rstrip('`')} is wrong in .env or the environment: {reason[:1].lower()}{reason[1:]}"
+        name = path.rstrip("`").partition("[")[0]
+        return f"{name} is wrong in .env or the environment: {reason[:1].lower()}{reason[1:]}"
     name = reason.rpartition("`")[0].rpartition("`")[2]
     return f"{name} is not set: put it in .env or the environment (.env.example lists all settings)"
