@@ -1,16 +1,22 @@
 """The catalogue over REST."""
 
+from datetime import timedelta
 from typing import Annotated
 
-from litestar import Controller, Response, get, patch, post
+from litestar import Controller, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 
 from app.catalog import queries, service
+from app.catalog.models import Author, Book
 from app.catalog.schemas import BookChange, BookPage, BookView, NewBook
 from app.kit.errors import NotFound, problems
+from app.kit.http_cache import Public, Row
+from app.kit.negotiation import Negotiated
 from app.kit.parameters import After, Limit, PathId, Reads, Writes
 from app.kit.schemas import MAX_INTEGER
 from app.kit.security import NEEDS_TOKEN
+
+FRESH = timedelta(minutes=1)
 
 AuthorFilter = Annotated[
     int | None, QueryParameter(ge=1, le=MAX_INTEGER, description="Only books of the author with this id.")
@@ -26,14 +32,19 @@ class Books(Controller):
     path = "/books"
     tags = ("catalog",)
 
-    @get(summary="List books", responses=problems(400))
+    @get(summary="List books", cached=Public(tags=[Book, Author], fresh=FRESH), responses=problems(400))
     async def list_books(
         self, read: Reads, limit: Limit = 20, after: After = 0, author: AuthorFilter = None, q: Search = ""
     ) -> BookPage:
         """Return a page of books by id, each with its author and how many copies are free."""
         return await queries.book_page(read, limit=limit, after=after, author=author, q=q)
 
-    @get("/{book_id:int}", summary="Get a book", responses=problems(400, 404))
+    @get(
+        "/{book_id:int}",
+        summary="Get a book",
+        cached=Public(tags=[Row(Book, "book_id"), Author], fresh=FRESH),
+        responses=problems(400, 404),
+    )
     async def get_book(self, read: Reads, book_id: PathId) -> BookView:
         """Return one book with its author and how many copies are free."""
         book = await queries.book(read, book_id)
@@ -42,10 +53,10 @@ class Books(Controller):
         return book
 
     @post(summary="Add a book", responses=problems(400, 401, 409), **NEEDS_TOKEN)
-    async def add_book(self, write: Writes, data: JSONBody[NewBook]) -> Response[BookView]:
+    async def add_book(self, write: Writes, data: JSONBody[NewBook]) -> Negotiated[BookView]:
         """Add a book; its author is added too where the library has none of that name."""
         book = await write(service.add_book, data)
-        return Response(book, headers={"Location": f"/books/{book.id}"})
+        return Negotiated(book, headers={"Location": f"/books/{book.id}"})
 
     @patch("/{book_id:int}", summary="Change a book", responses=problems(400, 401, 404, 409), **NEEDS_TOKEN)
     async def change_book(self, write: Writes, book_id: PathId, data: JSONBody[BookChange]) -> BookView:

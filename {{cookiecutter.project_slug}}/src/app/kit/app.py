@@ -7,25 +7,30 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.routes import HTTPRoute
 
 from app.kit import facts, health, logs, security
+from app.kit.cache import Cache
+from app.kit.cache_store import CacheStore
 from app.kit.database import Database, Read, Write
 from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
+from app.kit.http_cache import HttpCache
 from app.kit.logs import RequestLog
 from app.kit.module import Module
+from app.kit.negotiation import Negotiated
 from app.kit.openapi import ClosedInputs
 from app.kit.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
 
 
-def connect(settings: Settings, modules: Sequence[Module]) -> Database:
-    """Return the database of `settings`, whose transactions let `modules` hear each other's facts."""
+def connect(settings: Settings, modules: Sequence[Module], store: CacheStore) -> Database:
+    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`."""
     heard = facts.hearers(hears for module in modules for hears in module.hears)
-    return Database(settings.database_url, {facts.HEARERS: heard})
+    return Database(settings.database_url, {facts.HEARERS: heard}, store.purge)
 
 
 def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> Litestar:
@@ -34,7 +39,8 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     Raises SettingsError for a setting that can't work.
     """
     logs.configure(settings.log_level)
-    database = connect(settings, modules)
+    store = CacheStore(settings.cache_url)
+    database = connect(settings, modules, store)
 
     def provide_read() -> Read:
         return database.read
@@ -43,9 +49,11 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         return database.write
 
     @asynccontextmanager
-    async def close_at_the_end(_app: Litestar) -> AsyncGenerator[None]:
+    async def open_and_close(_app: Litestar) -> AsyncGenerator[None]:
+        await store.open()
         yield
         await database.close()
+        await store.close()
 
     app = Litestar(
         [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
@@ -54,8 +62,16 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
             "write": Provide(provide_write, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
-        lifespan=[close_at_the_end],
+        lifespan=[open_and_close],
         logging_config=None,
+        middleware=[
+            DefineMiddleware(
+                HttpCache,
+                cache=Cache(store),
+                caches="cache" not in settings.practices_off,
+                compresses="compress" not in settings.practices_off,
+            )
+        ],
         openapi_config=OpenAPIConfig(
             title=title,
             version="0.1.0",
@@ -65,6 +81,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         ),
         plugins=[ClosedInputs()],
         request_class=JsonRequest,
+        response_class=Negotiated,
         request_max_body_size=MAX_BODY_BYTES,
         state=State({"settings": settings}),
     )

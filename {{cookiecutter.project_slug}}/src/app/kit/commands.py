@@ -13,6 +13,7 @@ from uvicorn.supervisors import ChangeReload
 
 from app.kit import migrations
 from app.kit.app import connect
+from app.kit.cache_store import CacheStore
 from app.kit.database import Database
 from app.kit.module import Module
 from app.kit.settings import Settings, SettingsError, make_env_file
@@ -122,8 +123,8 @@ def _address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
-async def _reach(settings: Settings, modules: Sequence[Module]) -> Database:
-    database = connect(settings, modules)
+async def _reach(settings: Settings, modules: Sequence[Module], store: CacheStore) -> Database:
+    database = connect(settings, modules, store)
     try:
         await database.read.ping()
     except Exception as error:  # noqa: BLE001 - each driver has its own; all mean the same here
@@ -141,19 +142,26 @@ def _join_threads() -> None:
             thread.join(timeout=1)
 
 
+async def _check(settings: Settings, modules: Sequence[Module]) -> None:
+    await (await _reach(settings, modules, CacheStore(settings.cache_url))).close()
+
+
 async def _migrate(settings: Settings, modules: Sequence[Module]) -> None:
-    await (await _reach(settings, modules)).close()
+    await _check(settings, modules)
     await migrations.migrate(settings.database_url, [module.name for module in modules])
 
 
 async def _behind(settings: Settings, modules: Sequence[Module]) -> list[str]:
-    await (await _reach(settings, modules)).close()
+    await _check(settings, modules)
     return await migrations.behind(settings.database_url, [module.name for module in modules])
 
 
 async def _seed(settings: Settings, modules: Sequence[Module]) -> bool:
-    database = await _reach(settings, modules)
+    store = CacheStore(settings.cache_url)
+    database = await _reach(settings, modules, store)
+    await store.open()
     try:
         return any([await database.write(module.seed) for module in modules])
     finally:
         await database.close()
+        await store.close()

@@ -30,11 +30,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.kit.changes import ChangeNotingSession, changes_of
 from app.kit.settings import SettingsError
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+Committed: TypeAlias = Callable[[set[str]], Awaitable[None]]
+"""Is told the tags (`kit/changes.py`) of what a transaction changed, right after its commit."""
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -80,6 +83,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+async def _tell_nobody(_changes: set[str]) -> None:
+    """Let a commit go unnoticed, where nothing is cached."""
+
+
 class Read:
     """Runs prebuilt statements, each on an autocommit connection that can't write."""
 
@@ -112,9 +119,12 @@ class Read:
 class Write:
     """Runs units of work, each in a transaction of its own."""
 
-    def __init__(self, engine: AsyncEngine, context: Mapping[Any, Any]) -> None:
+    def __init__(self, engine: AsyncEngine, context: Mapping[Any, Any], committed: Committed) -> None:
         # `info` travels with each session: what a unit of work states there, others hear in the same transaction.
-        self._session = async_sessionmaker(engine, expire_on_commit=False, info=dict(context))
+        self._session = async_sessionmaker(
+            engine, sync_session_class=ChangeNotingSession, expire_on_commit=False, info=dict(context)
+        )
+        self._committed = committed
 
     async def __call__(
         self,
@@ -122,30 +132,43 @@ class Write:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Result:
-        """Return what `work(session, …)` returns, once its transaction is committed.
+        """Return what `work(session, …)` returns, once its transaction is committed and its changes are known.
 
         An exception rolls everything back. Work that the database refused for its timing alone (a deadlock)
         runs again from the start, three times at the most, so it must have no effect outside its session.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with self._session.begin() as session:
-                    return await work(session, *args, **kwargs)
+                async with self._session() as session:
+                    result = await work(session, *args, **kwargs)
+                    await self._commit(session)
+                    return result
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in TRY_AGAIN or attempt == ATTEMPTS:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    async def _commit(self, session: AsyncSession) -> None:
+        try:
+            await session.commit()
+        finally:
+            # Also where the commit fails: the database may have done it, and only its answer was lost.
+            if changes := changes_of(session.sync_session):
+                await self._committed(changes)
+
 
 class Database:
     """The two engines of one address; opens no connection before the first statement."""
 
-    def __init__(self, url: str, context: Mapping[Any, Any] | None = None) -> None:
-        """Take a `DATABASE_URL` and what each write session carries; raise SettingsError for a bad address."""
+    def __init__(self, url: str, context: Mapping[Any, Any] | None = None, committed: Committed = _tell_nobody) -> None:
+        """Take a `DATABASE_URL`, what each write session carries, and who is told of the changes of each commit.
+
+        Raises SettingsError for a bad address.
+        """
         address = parse_url(url)
         self._reads, self._writes = _sqlite(address) if address.drivername.startswith("sqlite") else _postgres(address)
         self.read = Read(self._reads)
-        self.write = Write(self._writes, context or {})
+        self.write = Write(self._writes, context or {}, committed)
 
     async def close(self) -> None:
         """Close every pooled connection."""

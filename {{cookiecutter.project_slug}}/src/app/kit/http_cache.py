@@ -1,0 +1,195 @@
+"""HTTP's side of the cache: who may keep an answer, for how long, and when a 304 will do.
+
+A view says in its decorator what its answer is made of: `cached=Public(tags=[Book, Author], fresh=...)`. A view that
+says nothing is private, and kept by nobody. The rules are those of RFC 9110, 9111 and 9211.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+import msgspec
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
+
+from app.kit import changes, negotiation
+from app.kit.cache import Cache
+from app.kit.cache_store import Entry
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+OK, NOT_MODIFIED, PRECONDITION_FAILED = HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, HTTPStatus.PRECONDITION_FAILED
+ETAG_BYTES = 12
+PRIVATE = (b"cache-control", b"private, no-store")
+VARY = (b"vary", b"Accept, Accept-Encoding")
+HIT = (b"cache-status", b"app; hit")
+MISS = (b"cache-status", b"app; fwd=miss; stored")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row of `model`: that whose key is the path parameter `parameter`."""
+
+    model: type[Any]
+    parameter: str
+
+
+class Public(msgspec.Struct, frozen=True, kw_only=True):
+    """Says of a view that everybody gets the same answer from it."""
+
+    tags: Sequence[type[Any] | Row]
+    """What the answer is made of: tables, by their models, or single rows. A committed write to them purges it."""
+    fresh: timedelta
+    """How long a cache may keep the answer without asking, ours and those out of reach of a purge, such as a CDN."""
+    stale: timedelta = timedelta(minutes=1)
+    """How long after that those out of reach may still send it, while they ask."""
+
+    def tags_of(self, parameters: dict[str, Any]) -> list[str]:
+        """Return the tags of an answer to a request with these path parameters."""
+        tags: list[str] = []
+        for part in self.tags:
+            if isinstance(part, Row):
+                key = parameters[part.parameter]
+                tags += (changes.tag(part.model, key), changes.tag(part.model, changes.SOME_ROWS))
+            else:
+                tags.append(changes.tag(part))
+        return tags
+
+    def cache_control(self) -> bytes:
+        """Return the header's value: browsers ask each time, shared caches don't."""
+        fresh, stale = int(self.fresh.total_seconds()), int(self.stale.total_seconds())
+        return b"public, max-age=0, s-maxage=%d, stale-while-revalidate=%d" % (fresh, stale)
+
+
+class Answer(msgspec.Struct):
+    """What the application says to a request, as a whole."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Asked:
+    """What a request says about the answer that it wants."""
+
+    def __init__(self, scope: HTTPScope, *, compressed: bool) -> None:
+        self.headers = dict(scope["headers"])
+        self.coding = negotiation.coding(self._text(b"accept-encoding")) if compressed else ""
+        self._scope = scope
+
+    def key(self) -> str:
+        """Return the name under which its answer is kept."""
+        media_type = negotiation.media_type(self._text(b"accept"))
+        address = b"%b?%b" % (self._scope["raw_path"], self._scope["query_string"])
+        return f"{address.decode('latin-1')} {media_type} {self.coding}"
+
+    def _text(self, header: bytes) -> str:
+        return self.headers.get(header, b"").decode("latin-1")
+
+
+class HttpCache:
+    """ASGI middleware inside Litestar's routing: answers GETs from the cache, and makes what goes into it."""
+
+    def __init__(self, app: ASGIApp, cache: Cache, *, caches: bool, compresses: bool) -> None:
+        self._app = app
+        self._cache = cache
+        self._caches = caches
+        self._compresses = compresses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a GET from the cache where that may be; pass everything else on."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        asked = Asked(scope, compressed=self._compresses)
+        private = b"authorization" in asked.headers or not self._caches
+        policy: Public | None = None if private else scope["route_handler"].opt.get("cached")
+        answer: Answer | None = None
+
+        async def load() -> Entry | None:
+            nonlocal answer
+            answer = await _whole(self._app, scope, receive, send)
+            return _entry(answer, policy, asked.coding) if answer and policy and answer.status == OK else None
+
+        if policy is None:
+            entry = await load()
+        else:
+            tags = policy.tags_of(scope["path_params"])
+            entry = await self._cache.get(asked.key(), tags, policy.fresh.total_seconds(), load)
+        if entry is not None:
+            await _send(send, _reply(entry, asked.headers, hit=answer is None))
+        elif answer is not None:
+            await _send(send, _kept_by_nobody(answer, asked.coding))
+
+
+async def _whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+    """Return what `app` answers; None where it is a stream, which goes to `send` as it comes."""
+    answer: Answer | None = None
+    start: HTTPResponseStartEvent | None = None
+
+    async def collect(message: Message) -> None:
+        nonlocal answer, start
+        if message["type"] == "http.response.start":
+            start = message
+        elif start is not None and message["type"] == "http.response.body" and not message["more_body"]:
+            answer = Answer(start["status"], list(start["headers"]), message["body"])
+        else:
+            if start is not None:
+                await send(start)
+                start = None
+            await send(message)
+
+    await app(scope, receive, collect)
+    return answer
+
+
+def _entry(answer: Answer, policy: Public, coding: str) -> Entry:
+    """Return `answer` as it is kept: encoded once for all who get it."""
+    headers, body = _encode(answer, coding)
+    etag = f'"{blake2b(body, digest_size=ETAG_BYTES).hexdigest()}"'
+    headers += ((b"etag", etag.encode()), (b"cache-control", policy.cache_control()))
+    return Entry(time.time(), etag, headers, body)
+
+
+def _kept_by_nobody(answer: Answer, coding: str) -> Answer:
+    if answer.status != OK:
+        return answer
+    headers, body = _encode(answer, coding)
+    return Answer(OK, [*headers, PRIVATE], body)
+
+
+def _encode(answer: Answer, coding: str) -> tuple[Headers, bytes]:
+    """Return the headers and the body, in `coding` where that makes it smaller."""
+    headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
+    body = negotiation.compress(answer.body, coding)
+    if body is not answer.body:
+        headers.append((b"content-encoding", coding.encode()))
+    return [*headers, (b"content-length", b"%d" % len(body)), VARY], body
+
+
+def _reply(entry: Entry, asked: dict[bytes, bytes], *, hit: bool) -> Answer:
+    """Return the entry, or what says that the client has it (304) or that its condition fails (412)."""
+    headers = [*entry.headers, (b"age", b"%d" % max(time.time() - entry.made_at, 0)), HIT if hit else MISS]
+    status = _condition(asked, entry.etag)
+    if status == OK:
+        return Answer(OK, headers, entry.body)
+    # Not what describes the body, which stays away.
+    return Answer(status, [header for header in headers if not header[0].startswith(b"content-")], b"")
+
+
+def _condition(asked: dict[bytes, bytes], etag: str) -> int:
+    """Return 200, 304 or 412, by RFC 9110, section 13.2.2."""
+    if b"if-match" in asked and not _matches(asked[b"if-match"], etag, weak=False):
+        return PRECONDITION_FAILED
+    return NOT_MODIFIED if b"if-none-match" in asked and _matches(asked[b"if-none-match"], etag, weak=True) else OK
+
+
+def _matches(header: bytes, etag: str, *, weak: bool) -> bool:
+    tags = [tag.strip() for tag in header.decode("latin-1").split(",")]
+    return "*" in tags or etag in tags or (weak and f"W/{etag}" in tags)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
