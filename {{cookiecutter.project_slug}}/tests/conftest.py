@@ -3,17 +3,19 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
 import redis
-from litestar.testing import AsyncTestClient
+from httpx import ASGITransport, AsyncClient
+from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import migrations
 from app.kit.app import build_app
@@ -113,11 +115,24 @@ def make_settings(**given: str) -> Settings:
     return Settings.load({"API_TOKEN": TOKEN, "LOG_LEVEL": "error", "PRACTICES_OFF": off, **given})
 
 
+@asynccontextmanager
+async def client_of(app: Litestar) -> AsyncGenerator[AsyncClient]:
+    """Yield a client of the started `app`, in the test's own event loop: what is gathered there really runs at once."""
+    transport = ASGITransport(cast("Any", app))  # httpx knows ASGI by less precise types
+    async with app.lifespan(), AsyncClient(transport=transport, base_url="http://tests") as client:
+        yield client
+
+
+async def nothing(_session: AsyncSession) -> bool:
+    """Add no sample data: the seed of a module that a test makes up."""
+    return False
+
+
 @pytest.fixture
-async def client(database_url: str) -> AsyncIterator[AsyncTestClient]:
+async def client(database_url: str) -> AsyncIterator[AsyncClient]:
     """Yield a client of the whole application; it carries no token."""
     settings = make_settings(DATABASE_URL=database_url)
-    async with AsyncTestClient(build_app(settings, MODULES, title="Tests")) as client:
+    async with client_of(build_app(settings, MODULES, title="Tests")) as client:
         yield client
 
 

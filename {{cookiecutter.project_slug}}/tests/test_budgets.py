@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar.testing import AsyncTestClient
+from httpx import AsyncClient
 from sqlalchemy import Engine, event
 
 from tests.conftest import TOKEN_HEADER
@@ -44,7 +44,7 @@ def statements() -> Iterator[list[str]]:
 
 
 async def test_every_operation_keeps_within_its_budget(
-    client: AsyncTestClient, statements: list[str], project: Path
+    client: AsyncClient, statements: list[str], project: Path
 ) -> None:
     budgets = tomllib.loads((project / "budgets.toml").read_text(encoding="utf-8"))
     for operation, (path, body) in REQUESTS.items():
@@ -57,16 +57,14 @@ async def test_every_operation_keeps_within_its_budget(
         assert len(response.content) <= budget["bytes"], f"{operation} sends {len(response.content)} bytes"
 
 
-async def test_every_operation_of_the_api_has_a_budget_and_a_request(client: AsyncTestClient, project: Path) -> None:
+async def test_every_operation_of_the_api_has_a_budget_and_a_request(client: AsyncClient, project: Path) -> None:
     description = (await client.get("/docs/openapi.json")).json()
     operations = {f"{method.upper()} {path}" for path, item in description["paths"].items() for method in item}
     budgets = tomllib.loads((project / "budgets.toml").read_text(encoding="utf-8"))
     assert operations == set(budgets) == set(REQUESTS)
 
 
-async def test_a_list_costs_one_query_however_many_books_it_shows(
-    client: AsyncTestClient, statements: list[str]
-) -> None:
+async def test_a_list_costs_one_query_however_many_books_it_shows(client: AsyncClient, statements: list[str]) -> None:
     for number in range(100):
         book = {"title": f"Volume {number}", "author": f"Author {number}"}
         await client.post("/books", json=book, headers=TOKEN_HEADER)

@@ -23,7 +23,7 @@ class Valkey:
         self._server.start()
         self.pid: int = self.ask("INFO", "server")["process_id"]
 
-    def ask(self, *command: str) -> Any:
+    def ask(self, *command: str | bytes) -> Any:
         """Return what the server answers to `command`."""
         with self._server.client() as client:
             return client.execute_command(*command)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from litestar.testing import AsyncTestClient
+from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -78,9 +78,7 @@ async def insert_named(session: AsyncSession, name: str) -> None:
     await session.execute(text("INSERT INTO catalog_author (name) VALUES (:name)"), {"name": name})
 
 
-async def test_requests_survive_a_database_that_drops_their_connections(
-    client: AsyncTestClient, database_url: str
-) -> None:
+async def test_requests_survive_a_database_that_drops_their_connections(client: AsyncClient, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         pytest.skip("SQLite has no connections to lose")
     book = {"title": "A", "author": "B"}

@@ -1,13 +1,12 @@
 """Every error is a problem detail (RFC 9457), whoever raises it."""
 
 import pytest
+from httpx import AsyncClient
 from litestar import Controller, get
-from litestar.testing import AsyncTestClient
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.app import build_app
 from app.kit.module import Module
-from tests.conftest import TOKEN_HEADER, NewDatabase, make_settings
+from tests.conftest import TOKEN_HEADER, NewDatabase, client_of, make_settings, nothing
 
 
 @pytest.mark.parametrize(
@@ -22,7 +21,7 @@ from tests.conftest import TOKEN_HEADER, NewDatabase, make_settings
     ],
 )
 async def test_an_error_is_a_problem(
-    client: AsyncTestClient, method: str, path: str, content: bytes | None, status: int
+    client: AsyncClient, method: str, path: str, content: bytes | None, status: int
 ) -> None:
     response = await client.request(method, path, content=content, headers=TOKEN_HEADER)
     assert response.status_code == status
@@ -33,7 +32,7 @@ async def test_an_error_is_a_problem(
     assert problem["detail"]
 
 
-async def test_a_path_names_all_its_methods(client: AsyncTestClient) -> None:
+async def test_a_path_names_all_its_methods(client: AsyncClient) -> None:
     for response in (await client.options("/books"), await client.delete("/books")):
         assert sorted(response.headers["Allow"].split(", ")) == ["GET", "OPTIONS", "POST"]
 
@@ -49,17 +48,12 @@ class Broken(Controller):
         raise RuntimeError("the secret recipe")
 
 
-async def nothing(_session: AsyncSession) -> bool:
-    """Add no sample data."""
-    return False
-
-
 async def test_a_fault_of_ours_is_logged_and_tells_nothing(
     sqlite_databases: NewDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = make_settings(DATABASE_URL=sqlite_databases())
     module = Module(name="broken", controllers=[Broken], seed=nothing)
-    async with AsyncTestClient(build_app(settings, [module], title="Tests"), raise_server_exceptions=False) as client:
+    async with client_of(build_app(settings, [module], title="Tests")) as client:
         response = await client.get("/broken")
     assert response.status_code == 500
     assert response.headers["Content-Type"] == "application/problem+json"

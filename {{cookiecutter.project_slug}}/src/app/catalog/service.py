@@ -10,6 +10,7 @@ from app.catalog.models import Author, Book, BookWord
 from app.catalog.queries import words
 from app.catalog.schemas import AuthorView, BookChange, BookView, NewBook
 from app.kit import facts
+from app.kit.database import lock
 from app.kit.errors import Conflict, NotFound
 
 
@@ -26,9 +27,9 @@ async def add_book(session: AsyncSession, new: NewBook) -> BookView:
 
 async def change_book(session: AsyncSession, book_id: int, change: BookChange) -> BookView:
     """Apply `change`; raise NotFound if there is no such book, Conflict if its new ISBN is taken."""
-    # Locked before it is read: of two changes at once, the later sees the earlier's and states it too.
-    found = select(Book, Author).join(Book.author).where(Book.id == book_id).with_for_update(of=Book)
-    row = (await session.execute(found)).first()
+    # Before it is read: of two changes at once, the later sees the earlier's and states it too.
+    await lock(session, "book", book_id)
+    row = (await session.execute(select(Book, Author).join(Book.author).where(Book.id == book_id))).first()
     if row is None:
         raise NotFound("book", book_id)
     book, author = row

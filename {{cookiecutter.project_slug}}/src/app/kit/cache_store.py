@@ -21,12 +21,13 @@ from app.kit.changes import EVERYTHING
 from app.kit.optional_service import ANSWER_SECONDS, OptionalService
 from app.kit.settings import SettingsError
 
-Tokens: TypeAlias = tuple[str, ...]
+Tokens: TypeAlias = tuple[bytes, ...]
 
 MAX_ENTRIES = 2_000
 MAX_ENTRY_BYTES = 128 * 1024
-CONNECTIONS = 50
+CONNECTIONS = 16
 # A token that is dropped or forgotten costs its entries, never their truth.
+TOKEN_BYTES = 12
 TOKEN_SECONDS = 7 * 24 * 3600
 # Of entries that were made in one moment, not all end in one moment.
 JITTER = 0.1
@@ -129,7 +130,7 @@ class CacheStore:
         async def make() -> Sequence[object]:
             for name, token in zip(names, stored, strict=True):
                 if token is None:
-                    await self._backend.set(name, secrets.token_hex(8), expire=TOKEN_SECONDS, exist=False)
+                    await self._backend.set(name, secrets.token_bytes(TOKEN_BYTES), expire=TOKEN_SECONDS, exist=False)
             return await self._backend.get_many(*names)
 
         made = await self._service.ask(make, otherwise=None)
@@ -170,7 +171,7 @@ def _token_key(tag: str) -> str:
 
 
 def _tokens(stored: Sequence[object]) -> Tokens:
-    return tuple(str(token) for token in stored)
+    return tuple(token if isinstance(token, bytes) else str(token).encode() for token in stored)
 
 
 def _unpack(packed: object) -> Stored | None:

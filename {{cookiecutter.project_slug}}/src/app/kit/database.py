@@ -46,6 +46,7 @@ COMMAND_SECONDS = 5
 POOL_SIZE = 10
 ATTEMPTS = 3
 PING = text("SELECT 1")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
 # PostgreSQL's codes for "serialization failure" and "deadlock detected" (manual, appendix A): the same work
 # succeeds when it runs again.
 TRY_AGAIN = {"40001", "40P01"}
@@ -81,6 +82,16 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return the stored `value`, aware that it is in UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+async def lock(session: AsyncSession, subject: str, key: object) -> None:
+    """Wait until no other unit of work holds this lock, and hold it until the end of this one.
+
+    Modules that change a subject in tables of their own, and hear of each other's changes, take it first: without
+    it each could hold the row that the other one waits for.
+    """
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        await session.execute(LOCK, {"subject": f"{subject} {key}"})
 
 
 async def _tell_nobody(_changes: set[str]) -> None:

@@ -64,7 +64,7 @@ def problem_response(
         Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []),
         status_code=status,
         media_type="application/problem+json",
-        headers=headers,
+        headers={"Cache-Control": "no-store", **(headers or {})},
     )
 
 

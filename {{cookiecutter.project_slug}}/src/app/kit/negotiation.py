@@ -17,7 +17,12 @@ else:
 
 Content = TypeVar("Content")
 
-MEDIA_TYPES = (MediaType.JSON.value, MediaType.MESSAGEPACK.value)
+# What clients call it, and what it is called: MessagePack's registered name came late.
+MEDIA_TYPES = {
+    "application/json": MediaType.JSON.value,
+    "application/vnd.msgpack": MediaType.MESSAGEPACK.value,
+    "application/msgpack": MediaType.MESSAGEPACK.value,
+}
 # In the order of our own liking: at these levels zstd takes less time than gzip, and fewer bytes.
 CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda body: zstd.compress(body, 3),
@@ -37,14 +42,14 @@ class Negotiated(Response[Content]):
         **others: Any,  # noqa: ANN401
     ) -> ASGIResponse:
         """Return the answer encoded for `request`."""
-        if self.media_type is None:
+        if self.media_type in {None, MediaType.JSON}:
             self.media_type = media_type(request.headers.get("accept", ""))
         return super().to_asgi_response(app, request, **others)
 
 
 def media_type(accept: str) -> str:
     """Return the media type for the header Accept: JSON unless MessagePack is preferred."""
-    return _preferred(accept, MEDIA_TYPES) or MEDIA_TYPES[0]
+    return MEDIA_TYPES[_preferred(accept, tuple(MEDIA_TYPES)) or "application/json"]
 
 
 def coding(accept_encoding: str) -> str:

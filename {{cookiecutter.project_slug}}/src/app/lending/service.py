@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import facts
+from app.kit.database import lock
 from app.kit.errors import Conflict, NotFound
 from app.lending import queries
 from app.lending.events import LoanChanged
@@ -35,6 +36,7 @@ async def borrow(session: AsyncSession, new: NewLoan, now: datetime | None = Non
     """
     if await session.scalar(select(Member.id).where(Member.id == new.member_id)) is None:
         raise NotFound("member", new.member_id)
+    await lock(session, "book", new.book_id)
     # Checks and takes the copy in one statement: however many ask at once, the last one goes to exactly one.
     take = update(Book).where(Book.id == new.book_id, Book.on_loan < Book.copies).values(on_loan=Book.on_loan + 1)
     taken = (await session.execute(take.returning(Book.on_loan))).scalar_one_or_none()
@@ -59,6 +61,7 @@ async def give_back(session: AsyncSession, loan_id: int, now: datetime | None = 
     end = update(Loan).where(Loan.id == loan_id, Loan.returned_at.is_(None)).values(returned_at=now)
     book_id = (await session.execute(end.returning(Loan.book_id))).scalar_one_or_none()
     if book_id is not None:
+        await lock(session, "book", book_id)
         free = update(Book).where(Book.id == book_id).values(on_loan=Book.on_loan - 1).returning(Book.on_loan)
         on_loan = (await session.execute(free)).scalar_one()
         await facts.state(session, LoanChanged(book_id, on_loan))
