@@ -1,7 +1,8 @@
 """What a handler may ask for: the bounds here are checked on the way in and shown in the API's description."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
+from litestar import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import ValidationException
@@ -15,6 +16,7 @@ from app.kit.schemas import MAX_INTEGER
 Reads: TypeAlias = NamedDependency[Read]
 Writes: TypeAlias = NamedDependency[Write]
 Chosen: TypeAlias = NamedDependency[Fields]
+AnyRequest: TypeAlias = Request[Any, Any, State]
 
 PathId = Annotated[int, PathParameter(ge=1, le=MAX_INTEGER)]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many items a page holds at the most.")]
@@ -39,8 +41,8 @@ def fields_of(view: type[Struct]) -> Provide:
 
     # Asks for `read` too, and so comes after it: Litestar 2.25 resolves what doesn't depend on each other in a task
     # group, which takes some 50 µs of every request.
-    def provide(read: Reads, state: State, fields: Annotated[str, described] = "") -> Fields:  # noqa: ARG001
-        if not fields or "fields" in state.settings.practices_off:
+    def provide(request: AnyRequest, read: Reads, fields: Annotated[str, described] = "") -> Fields:  # noqa: ARG001
+        if not fields or "fields" in request.app.state.settings.practices_off:
             return ALL
         try:
             return choose(view, fields.split(","))
