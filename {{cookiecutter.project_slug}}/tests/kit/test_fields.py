@@ -4,21 +4,22 @@ import msgspec
 import pytest
 from sqlalchemy import column
 
-from app.kit.fields import ALL, Source, choose
+from app.kit.fields import ALL, Source, choose, names_of
+from app.kit.schemas import UNASKED
 
 
 class Person(msgspec.Struct):
     """Someone in a test."""
 
-    id: int
-    name: str
+    id: int = UNASKED
+    name: str = UNASKED
 
 
 class Thing(msgspec.Struct):
     """Something in a test."""
 
-    id: int
-    owner: Person
+    id: int = UNASKED
+    owner: Person = UNASKED
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,11 @@ def test_a_field_without_a_column_is_found_at_the_start() -> None:
     columns = {"id": column("id"), "owner.id": column("owner_id")}
     with pytest.raises(TypeError, match=r"owner\.name"):
         Source(Thing, columns, joins={})
+
+
+def test_a_field_that_can_not_be_left_out_is_found_at_the_start() -> None:
+    class Rigid(msgspec.Struct):
+        id: int
+
+    with pytest.raises(TypeError, match=r"Rigid\.id .* UNASKED"):
+        names_of(Rigid)

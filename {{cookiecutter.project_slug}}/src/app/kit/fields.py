@@ -22,7 +22,7 @@ class UnknownField(Exception):
 
 
 class Fields(Struct, frozen=True):
-    """The fields somebody asked for, equal and with the same `str` however they were written; none named is all."""
+    """The innermost fields that somebody asked for: equal, in `str` too, however they were written; none is all."""
 
     names: tuple[str, ...] = ()
 
@@ -38,9 +38,14 @@ ALL = Fields()
 
 @cache
 def names_of(view: type[Struct]) -> Mapping[str, tuple[str, ...]]:
-    """Return each name that can be asked for, `author` and `author.name`, with the innermost fields it stands for."""
+    """Return each name that can be asked for, `author` and `author.name`, with the innermost fields it stands for.
+
+    Raises TypeError for a view with a field that can't be left out.
+    """
     names: dict[str, tuple[str, ...]] = {}
     for field in structs.fields(view):
+        if field.required:
+            raise TypeError(f"{view.__name__}.{field.name} can be left out of an answer: give it the default UNASKED.")
         if _is_view(field.type):
             inner = {
                 f"{field.name}.{name}": tuple(f"{field.name}.{leaf}" for leaf in leaves)
@@ -74,7 +79,10 @@ class Source(Generic[View]):
         columns: Mapping[str, SQLColumnExpression[Any]],
         joins: Mapping[str, QueryableAttribute[Any]],
     ) -> None:
-        """Take the column of each innermost field, and the relation to join for each that lies in another table."""
+        """Take the column of each innermost field, and the relation to join for each that lies in another table.
+
+        Raises TypeError where these are not the fields of the view.
+        """
         if columns.keys() != set(_leaves(view)) or not joins.keys() <= columns.keys():
             raise TypeError(f"The columns of {view.__name__} must be those of its fields: {', '.join(_leaves(view))}.")
         self._view = view

@@ -16,7 +16,7 @@ Next = Annotated[int | None, Meta(description="Pass it as `after` for the next p
 Line = Annotated[str, Meta(min_length=1, max_length=300, pattern=ONE_LINE)]
 
 UNASKED: Any = UNSET
-"""The default of a field that is left out where only others were asked for; the complete view has all of them."""
+"""The default of each field of a view that takes `fields`, which leaves out what nobody asked for; else all are set."""
 
 
 class Schema(msgspec.Struct, kw_only=True):
