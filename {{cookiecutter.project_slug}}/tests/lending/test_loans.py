@@ -95,6 +95,20 @@ async def test_a_member_s_loans_come_in_pages(client: AsyncClient) -> None:
     assert second["next"] is None
 
 
+async def test_a_member_s_loans_have_the_fields_asked_for_in_pages_too(client: AsyncClient) -> None:
+    book, member = await add_book(client, copies=2), await add_member(client)
+    for _ in range(2):
+        await post(client, "/loans", {"book_id": book, "member_id": member})
+    address = f"/members/{member}/loans?limit=1&fields=book.title,returned_at"
+    first = (await client.get(address, headers=TOKEN_HEADER)).json()
+    second = (await client.get(f"{address}&after={first['next']}", headers=TOKEN_HEADER)).json()
+    assert first["items"] == second["items"] == [{"book": {"title": "Kindred"}, "returned_at": None}]
+    assert second["next"] is None
+    unknown = await client.get(f"/members/{member}/loans?fields=book.isbn", headers=TOKEN_HEADER)
+    assert unknown.status_code == 400
+    assert "book, book.id, book.title" in unknown.json()["errors"][0]["message"]
+
+
 async def test_a_new_member_has_no_loans_and_an_unknown_one_is_not_found(client: AsyncClient) -> None:
     member = await add_member(client)
     assert (await client.get(f"/members/{member}/loans", headers=TOKEN_HEADER)).json() == {"items": [], "next": None}

@@ -12,7 +12,7 @@ from app.catalog.schemas import BookChange, BookPage, BookView, NewBook
 from app.kit.errors import NotFound, problems
 from app.kit.http_cache import Public, Row
 from app.kit.negotiation import Negotiated
-from app.kit.parameters import After, Limit, PathId, Reads, Writes
+from app.kit.parameters import After, Chosen, Limit, PathId, Reads, Writes, fields_of
 from app.kit.schemas import MAX_INTEGER
 from app.kit.security import NEEDS_TOKEN
 
@@ -32,22 +32,34 @@ class Books(Controller):
     path = "/books"
     tags = ("catalog",)
 
-    @get(summary="List books", cached=Public(tags=[Book, Author], fresh=FRESH), responses=problems(400))
+    @get(
+        cached=Public(tags=[Book, Author], fresh=FRESH),
+        dependencies={"chosen": fields_of(BookView)},
+        summary="List books",
+        responses=problems(400),
+    )
     async def list_books(
-        self, read: Reads, limit: Limit = 20, after: After = 0, author: AuthorFilter = None, q: Search = ""
+        self,
+        read: Reads,
+        chosen: Chosen,
+        limit: Limit = 20,
+        after: After = 0,
+        author: AuthorFilter = None,
+        q: Search = "",
     ) -> BookPage:
         """Return a page of books by id, each with its author and how many copies are free."""
-        return await queries.book_page(read, limit=limit, after=after, author=author, q=q)
+        return await queries.book_page(read, chosen, limit=limit, after=after, author=author, q=q)
 
     @get(
         "/{book_id:int}",
-        summary="Get a book",
         cached=Public(tags=[Row(Book, "book_id"), Author], fresh=FRESH),
+        dependencies={"chosen": fields_of(BookView)},
+        summary="Get a book",
         responses=problems(400, 404),
     )
-    async def get_book(self, read: Reads, book_id: PathId) -> BookView:
+    async def get_book(self, read: Reads, book_id: PathId, chosen: Chosen) -> BookView:
         """Return one book with its author and how many copies are free."""
-        book = await queries.book(read, book_id)
+        book = await queries.book(read, book_id, chosen)
         if book is None:
             raise NotFound("book", book_id)
         return book

@@ -2,33 +2,46 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, case, select
+from sqlalchemy import Integer, and_, bindparam, case
 from sqlalchemy.orm import aliased
 
 from app.catalog.models import WORD_LENGTH, Author, Book, BookWord
-from app.catalog.schemas import AuthorView, BookPage, BookView
-from app.kit.database import AnyRow, AnySelect, Read
+from app.catalog.schemas import BookPage, BookView
+from app.kit.database import AnySelect, Read
+from app.kit.fields import ALL, SELECTIONS, Fields, Source
 
 MOST_WORDS = 5
 
 # Fewer copies than are lent: some were withdrawn while they were out.
 AVAILABLE = case((Book.copies > Book.on_loan, Book.copies - Book.on_loan), else_=0)
-BOOK = select(Book.id, Book.title, Book.isbn, Book.copies, AVAILABLE, Author.id, Author.name).join(Book.author)
-ONE_BOOK = BOOK.where(Book.id == bindparam("book_id"))
+BOOK = Source(
+    BookView,
+    {
+        "id": Book.id,
+        "title": Book.title,
+        "isbn": Book.isbn,
+        "author.id": Book.author_id,
+        "author.name": Author.name,
+        "copies": Book.copies,
+        "available": AVAILABLE,
+    },
+    joins={"author.name": Book.author},
+)
 
 
-async def book(read: Read, book_id: int) -> BookView | None:
-    """Return a book with its author and availability, or None: one query."""
-    row = await read.first(ONE_BOOK, {"book_id": book_id})
-    return row and _view(row)
+async def book(read: Read, book_id: int, fields: Fields = ALL) -> BookView | None:
+    """Return `fields` of a book, or None: one query."""
+    row = await read.first(_one_book(fields), {"book_id": book_id})
+    return row and BOOK.view(row, fields)
 
 
-async def book_page(read: Read, *, limit: int, after: int = 0, author: int | None = None, q: str = "") -> BookPage:
-    """Return the `limit` books that follow the book `after`, by id, with author and availability: one query.
+async def book_page(
+    read: Read, fields: Fields = ALL, *, limit: int, after: int = 0, author: int | None = None, q: str = ""
+) -> BookPage:
+    """Return `fields` of the `limit` books that follow the book `after`, by id: one query.
 
     `author` keeps only that author's; `q` only those whose title and author's name hold all its words (up to
     five, whole, in any case and order).
@@ -36,10 +49,11 @@ async def book_page(read: Read, *, limit: int, after: int = 0, author: int | Non
     searched = words(q)[:MOST_WORDS]
     if q.strip() and not searched:
         return BookPage(items=[], next=None)
-    statement = _page(by_author=author is not None, by_words=len(searched))
+    statement = _page(fields, by_author=author is not None, by_words=len(searched))
     parameters: dict[str, Any] = {"after": after, "limit": limit + 1, "author": author}
     parameters |= {f"word_{position}": word for position, word in enumerate(searched)}
-    return _page_view(await read.all(statement, parameters), limit)
+    rows = await read.all(statement, parameters)
+    return BookPage(items=BOOK.views(rows[:limit], fields), next=rows[limit - 1].id if len(rows) > limit else None)
 
 
 def words(text: str) -> list[str]:
@@ -48,10 +62,15 @@ def words(text: str) -> list[str]:
     return list(dict.fromkeys(word[:WORD_LENGTH] for word in re.findall(r"\w+", plain)))
 
 
-@cache
-def _page(*, by_author: bool, by_words: int) -> AnySelect:
-    """Return one of the twelve list statements; each walks an index from `after` on."""
-    statement = BOOK
+@lru_cache(SELECTIONS)
+def _one_book(fields: Fields) -> AnySelect:
+    return BOOK.select(fields).where(Book.id == bindparam("book_id"))
+
+
+@lru_cache(SELECTIONS)
+def _page(fields: Fields, *, by_author: bool, by_words: int) -> AnySelect:
+    """Return one of the list statements, twelve for each selection; each walks an index from `after` on."""
+    statement = BOOK.select(fields, "id")
     key = Book.id
     for position in range(by_words):
         found = aliased(BookWord)
@@ -61,20 +80,3 @@ def _page(*, by_author: bool, by_words: int) -> AnySelect:
     if by_author:
         statement = statement.where(Book.author_id == bindparam("author"))
     return statement.where(key > bindparam("after")).order_by(key).limit(bindparam("limit", type_=Integer))
-
-
-def _page_view(rows: Sequence[AnyRow], limit: int) -> BookPage:
-    items = [_view(row) for row in rows[:limit]]
-    return BookPage(items=items, next=items[-1].id if len(rows) > limit else None)
-
-
-def _view(row: AnyRow) -> BookView:
-    book_id, title, isbn, copies, available, author_id, author_name = row
-    return BookView(
-        id=book_id,
-        title=title,
-        isbn=isbn,
-        author=AuthorView(id=author_id, name=author_name),
-        copies=copies,
-        available=available,
-    )

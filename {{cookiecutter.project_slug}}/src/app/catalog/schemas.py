@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from app.kit.schemas import Id, Input, Line, Next, Schema
+from app.kit.schemas import UNASKED, Id, Input, Line, Next, Schema
 
 MAX_COPIES = 1000
 
@@ -19,19 +19,19 @@ Available = Annotated[int, Meta(ge=0, description="How many of them are free to 
 class AuthorView(Schema):
     """Who wrote a book."""
 
-    id: Id
-    name: AuthorName
+    id: Id = UNASKED
+    name: AuthorName = UNASKED
 
 
 class BookView(Schema):
-    """A book as readers see it."""
+    """A book as readers see it; complete unless `fields` chose."""
 
-    id: Id
-    title: Title
-    isbn: Isbn | None
-    author: AuthorView
-    copies: Copies
-    available: Available
+    id: Id = UNASKED
+    title: Title = UNASKED
+    isbn: Isbn | None = UNASKED
+    author: AuthorView = UNASKED
+    copies: Copies = UNASKED
+    available: Available = UNASKED
 
 
 class BookPage(Schema):

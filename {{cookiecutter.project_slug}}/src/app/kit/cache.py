@@ -47,9 +47,9 @@ class Cache:
 
     async def _load(self, key: str, tags: Sequence[str], seconds: float, load: Load) -> Entry | None:
         owner, found = await self._turn(key, tags)
-        if found.entry is not None:
-            return found.entry
         try:
+            if found.entry is not None:
+                return found.entry
             entry = await load()
             if entry is not None and found.tokens is not None:
                 await self._store.keep(key, entry, found.tokens, seconds)

@@ -7,8 +7,8 @@ read before it, matches no more.
 
 import random
 import secrets
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -18,14 +18,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.kit.changes import EVERYTHING
-from app.kit.optional_service import ANSWER_SECONDS, OptionalService
+from app.kit.optional_service import OptionalService
 from app.kit.settings import SettingsError
 
+Result = TypeVar("Result")
 Tokens: TypeAlias = tuple[bytes, ...]
 
 MAX_ENTRIES = 2_000
 MAX_ENTRY_BYTES = 128 * 1024
 CONNECTIONS = 16
+# No shorter than a request waits (`optional_service`), so that there is one judge of what is too late.
+CLIENT_SECONDS = 1
 # A token that is dropped or forgotten costs its entries, never their truth.
 TOKEN_BYTES = 12
 TOKEN_SECONDS = 7 * 24 * 3600
@@ -72,10 +75,11 @@ class CacheStore:
         """Take a `CACHE_URL`, empty for this process's memory; raise SettingsError for a bad address."""
         self._backend = _backend(url)
         self._service = OptionalService("cache", self._probe, recovered=self._forget_everything)
+        self._ask = self._service.ask if url else _ask_memory
 
     async def open(self) -> None:
         """Connect; a store that is down now is used once it is up."""
-        await self._service.ask(self._probe, otherwise=None)
+        await self._ask(self._probe, otherwise=None)
 
     async def close(self) -> None:
         """Stop probing and close the connections."""
@@ -86,7 +90,7 @@ class CacheStore:
     async def look_up(self, key: str, tags: Iterable[str]) -> Found:
         """Return the entry of `key` if it is newer than every purge of its `tags`, and their tokens: one round trip."""
         names = [key, _token_key(EVERYTHING), *map(_token_key, tags)]
-        stored = await self._service.ask(lambda: self._backend.get_many(*names), otherwise=None)
+        stored = await self._ask(lambda: self._backend.get_many(*names), otherwise=None)
         if stored is None:
             return NOTHING
         packed, *tokens = stored
@@ -100,12 +104,12 @@ class CacheStore:
         packed = msgspec.msgpack.encode(Stored(tokens, entry))
         if len(packed) <= MAX_ENTRY_BYTES:
             lifetime = seconds * (1 - JITTER * random.random())  # noqa: S311 - spreads, hides nothing
-            await self._service.ask(lambda: self._backend.set(key, packed, expire=lifetime), otherwise=False)
+            await self._ask(lambda: self._backend.set(key, packed, expire=lifetime), otherwise=False)
 
     async def purge(self, tags: Iterable[str]) -> None:
         """Make every entry under any of `tags` worthless, also those on their way into the cache."""
         names = [_token_key(tag) for tag in tags]
-        await self._service.ask(lambda: self._backend.delete_many(*names), otherwise=None)
+        await self._ask(lambda: self._backend.delete_many(*names), otherwise=None)
 
     async def lock(self, key: str) -> str | None:
         """Return the right to load `key`, to be given back with `unlock`; None if another process has it.
@@ -113,14 +117,14 @@ class CacheStore:
         The right ends by itself after five seconds. While the cache is down everybody has it.
         """
         owner = secrets.token_hex(8)
-        locked = await self._service.ask(
+        locked = await self._ask(
             lambda: self._backend.set_lock(f"lock {key}", owner, expire=LOCK_SECONDS), otherwise=True
         )
         return owner if locked else None
 
     async def unlock(self, key: str, owner: str) -> None:
         """Let others load `key`."""
-        await self._service.ask(lambda: self._backend.unlock(f"lock {key}", owner), otherwise=False)
+        await self._ask(lambda: self._backend.unlock(f"lock {key}", owner), otherwise=False)
 
     async def _complete(self, names: Sequence[str], stored: Sequence[object]) -> Tokens | None:
         """Return the tokens of `names`; one that is missing is made, once for all processes."""
@@ -131,9 +135,12 @@ class CacheStore:
             for name, token in zip(names, stored, strict=True):
                 if token is None:
                     await self._backend.set(name, secrets.token_bytes(TOKEN_BYTES), expire=TOKEN_SECONDS, exist=False)
-            return await self._backend.get_many(*names)
+            made = await self._backend.get_many(*names)
+            if garbage := [name for name, token in zip(names, made, strict=True) if token is None]:
+                await self._backend.delete_many(*garbage)  # somebody else's values, in the way of ours
+            return made
 
-        made = await self._service.ask(make, otherwise=None)
+        made = await self._ask(make, otherwise=None)
         return None if made is None or None in made else _tokens(made)
 
     async def _forget_everything(self) -> None:
@@ -147,6 +154,11 @@ class CacheStore:
         await self._backend.get(PROBE)
 
 
+async def _ask_memory(call: Callable[[], Awaitable[Result]], otherwise: Result) -> Result:  # noqa: ARG001
+    """Stand in for `OptionalService.ask` where there is no service to wait for."""
+    return await call()
+
+
 def _backend(url: str) -> Backend:
     if not url:
         return Cashews().setup("mem://", size=MAX_ENTRIES, check_interval=0, pickle_type="null")
@@ -158,9 +170,9 @@ def _backend(url: str) -> Backend:
         urlunsplit(address._replace(scheme=scheme)),
         pickle_type="null",  # what lies in a shared cache must never run
         suppress=False,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        wait_for_connection_timeout=ANSWER_SECONDS,
+        socket_timeout=CLIENT_SECONDS,
+        socket_connect_timeout=CLIENT_SECONDS,
+        wait_for_connection_timeout=CLIENT_SECONDS,
         max_connections=CONNECTIONS,
         retry=Retry(NoBackoff(), 1),  # a connection that the server closed while it was idle
     )

@@ -1,9 +1,9 @@
 """What a body may carry, in types: bounds that are checked on the way in and shown in the API's description."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 # The widest integer that every reader of JSON keeps exact (RFC 7493, section 2.2); both databases hold it.
 MAX_INTEGER = 2**53 - 1
@@ -14,6 +14,9 @@ ONE_LINE = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$(?!\n)"
 Id = Annotated[int, Meta(ge=1, le=MAX_INTEGER, examples=[1])]
 Next = Annotated[int | None, Meta(description="Pass it as `after` for the next page; null on the last one.")]
 Line = Annotated[str, Meta(min_length=1, max_length=300, pattern=ONE_LINE)]
+
+UNASKED: Any = UNSET
+"""The default of each field of a view that takes `fields`, which leaves out what nobody asked for; else all are set."""
 
 
 class Schema(msgspec.Struct, kw_only=True):

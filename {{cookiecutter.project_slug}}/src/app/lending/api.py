@@ -4,7 +4,7 @@ from litestar import Controller, get, post
 from litestar.params import JSONBody
 
 from app.kit.errors import NotFound, problems
-from app.kit.parameters import After, Limit, PathId, Reads, Writes
+from app.kit.parameters import After, Chosen, Limit, PathId, Reads, Writes, fields_of
 from app.kit.security import NEEDS_TOKEN
 from app.lending import queries, service
 from app.lending.schemas import LoanPage, LoanView, MemberView, NewLoan, NewMember
@@ -21,10 +21,18 @@ class Members(Controller):
         """Add someone who may borrow."""
         return await write(service.add_member, data)
 
-    @get("/{member_id:int}/loans", summary="List a member's loans", responses=problems(400, 401, 404), **NEEDS_TOKEN)
-    async def list_loans(self, read: Reads, member_id: PathId, limit: Limit = 20, after: After = 0) -> LoanPage:
+    @get(
+        "/{member_id:int}/loans",
+        dependencies={"chosen": fields_of(LoanView)},
+        summary="List a member's loans",
+        responses=problems(400, 401, 404),
+        **NEEDS_TOKEN,
+    )
+    async def list_loans(
+        self, read: Reads, member_id: PathId, chosen: Chosen, limit: Limit = 20, after: After = 0
+    ) -> LoanPage:
         """Return a page of a member's loans by id, ended ones too, each with its book's title."""
-        page = await queries.loan_page(read, member_id, limit=limit, after=after)
+        page = await queries.loan_page(read, member_id, chosen, limit=limit, after=after)
         if page is None:
             raise NotFound("member", member_id)
         return page

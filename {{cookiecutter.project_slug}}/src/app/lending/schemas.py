@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from app.kit.schemas import Id, Input, Line, Next, Schema
+from app.kit.schemas import UNASKED, Id, Input, Line, Next, Schema
 
 MemberName = Annotated[Line, Meta(examples=["Ada Byron"])]
 Email = Annotated[
@@ -38,19 +38,19 @@ class NewLoan(Input):
 class LoanedBook(Schema):
     """What a loan says of its book."""
 
-    id: Id
-    title: Line
+    id: Id = UNASKED
+    title: Line = UNASKED
 
 
 class LoanView(Schema):
-    """A copy of a book in a member's hands, now or once."""
+    """A copy of a book in a member's hands, now or once; complete unless `fields` chose."""
 
-    id: Id
-    book: LoanedBook
-    member_id: Id
-    borrowed_at: datetime
-    due_on: date
-    returned_at: Annotated[datetime | None, Meta(description="Null while the book is out.")]
+    id: Id = UNASKED
+    book: LoanedBook = UNASKED
+    member_id: Id = UNASKED
+    borrowed_at: datetime = UNASKED
+    due_on: date = UNASKED
+    returned_at: Annotated[datetime | None, Meta(description="Null while the book is out.")] = UNASKED
 
 
 class LoanPage(Schema):

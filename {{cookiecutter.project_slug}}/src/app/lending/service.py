@@ -72,4 +72,4 @@ async def _loan(session: AsyncSession, loan_id: int) -> LoanView:
     row = (await session.execute(queries.ONE_LOAN, {"loan_id": loan_id})).first()
     if row is None:
         raise NotFound("loan", loan_id)
-    return queries.view(row)
+    return queries.LOAN.view(row)
