@@ -115,7 +115,7 @@ class _Answer:
             if message["status"] == HTTPStatus.METHOD_NOT_ALLOWED or self._scope["method"] == "OPTIONS":
                 message["headers"] = [_with_head(name, value) for name, value in message["headers"]]
         elif message["type"] == "http.response.body" and self._scope["method"] == "HEAD":
-            message = {"type": "http.response.body", "body": b"", "more_body": message["more_body"]}
+            message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
         await self._send(message)
 
     def _guards(self) -> list[tuple[bytes, bytes]]:

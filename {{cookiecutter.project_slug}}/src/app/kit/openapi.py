@@ -15,7 +15,7 @@ PATH = "/docs"
 # The page is Scalar, whose script and style come from a CDN and which sets styles of its own.
 CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; script-src https://cdn.jsdelivr.net; style-src https://cdn.jsdelivr.net 'unsafe-inline'; "
-    b"font-src https://fonts.scalar.com; img-src 'self' data:; connect-src 'self'; "
+    b"font-src https://fonts.scalar.com; img-src 'self' data: https://cdn.jsdelivr.net; connect-src 'self'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

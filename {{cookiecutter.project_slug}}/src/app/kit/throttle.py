@@ -20,7 +20,7 @@ from app.kit.security import is_bearer
 from app.kit.settings import Settings
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600}
-# About 20 MB; who commands more addresses within one window has got round a limit by address anyway.
+# About 11 MB; who commands more addresses within one window has got round a limit by address anyway.
 MAX_CALLERS = 100_000
 POOL_SIZE = 10
 # Adds one and returns the sum; the first of a window sets its end.
