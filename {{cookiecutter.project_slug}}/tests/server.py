@@ -16,7 +16,10 @@ from typing import IO
 import httpx
 
 PROJECT = Path(__file__).parents[1]
-SETTINGS = {"API_TOKEN", "CACHE_URL", "DATABASE_URL", "HOST", "PORT", "LOG_LEVEL"}
+SETTINGS = {
+    *("API_TOKEN", "DATABASE_URL", "CACHE_URL", "HOST", "PORT", "LOG_LEVEL"),
+    *("RATE_LIMIT", "REQUEST_SECONDS", "TRUSTED_PROXIES"),
+}
 START_SECONDS = 30
 STOP_SECONDS = 15
 

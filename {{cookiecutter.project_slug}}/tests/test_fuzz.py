@@ -11,7 +11,8 @@ CASES_PER_OPERATION = "60"
 
 
 def test_the_api_keeps_its_promises_to_a_fuzzer(database_url: str) -> None:
-    with serving("serve", API_TOKEN=TOKEN, DATABASE_URL=database_url, LOG_LEVEL="error") as server:
+    settings = {"API_TOKEN": TOKEN, "DATABASE_URL": database_url, "LOG_LEVEL": "error", "RATE_LIMIT": "1000000/minute"}
+    with serving("serve", PROJECT, **settings) as server:
         result = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/docs/openapi.json"),

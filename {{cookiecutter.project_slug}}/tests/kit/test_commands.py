@@ -93,6 +93,12 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is wrong"),
         ({"PRACTICES_OFF": "cache, sleep"}, "PRACTICES_OFF is wrong in .env or the environment: invalid enum value"),
         ({"API_TOKEN": "short"}, "API_TOKEN is wrong"),
+        ({"CACHE_URL": "localhost:6379"}, "CACHE_URL is not an address this project knows"),
+        ({"CACHE_URL": "redis://localhost:port"}, "CACHE_URL is not an address this project knows"),
+        ({"RATE_LIMIT": "often"}, "RATE_LIMIT is wrong"),
+        ({"RATE_LIMIT": "0/minute"}, "RATE_LIMIT is wrong"),
+        ({"REQUEST_SECONDS": "0"}, "REQUEST_SECONDS is wrong"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8, proxy"}, "TRUSTED_PROXIES is wrong in .env or the environment: 'proxy' does"),
         ({"HOST": "no.such.host.invalid"}, "can't listen on http://no.such.host.invalid"),
     ],
 )

@@ -34,7 +34,7 @@ async def test_an_error_is_a_problem(
 
 async def test_a_path_names_all_its_methods(client: AsyncClient) -> None:
     for response in (await client.options("/books"), await client.delete("/books")):
-        assert sorted(response.headers["Allow"].split(", ")) == ["GET", "OPTIONS", "POST"]
+        assert sorted(response.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS", "POST"]
 
 
 class Broken(Controller):

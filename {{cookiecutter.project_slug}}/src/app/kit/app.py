@@ -12,17 +12,18 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, logs, security
+from app.kit import facts, health, logs, openapi, security
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.database import Database, Read, Write
+from app.kit.edge import Edge
 from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
 from app.kit.http_cache import HttpCache
 from app.kit.logs import RequestLog
 from app.kit.module import Module
 from app.kit.negotiation import Negotiated
-from app.kit.openapi import ClosedInputs
 from app.kit.settings import Settings
+from app.kit.throttle import Throttle, new_counts
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -41,6 +42,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     logs.configure(settings.log_level)
     store = CacheStore(settings.cache_url)
     database = connect(settings, modules, store)
+    counts = new_counts(settings, store.service)
 
     def provide_read() -> Read:
         return database.read
@@ -52,6 +54,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     async def open_and_close(_app: Litestar) -> AsyncGenerator[None]:
         await store.open()
         yield
+        await counts.close()
         await database.close()
         await store.close()
 
@@ -76,10 +79,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
             title=title,
             version="0.1.0",
             components=security.COMPONENTS,
-            path="/docs",
+            path=openapi.PATH,
             render_plugins=[ScalarRenderPlugin(path="/")],
         ),
-        plugins=[ClosedInputs()],
+        plugins=[openapi.ClosedInputs()],
         request_class=JsonRequest,
         response_class=Negotiated,
         request_max_body_size=MAX_BODY_BYTES,
@@ -87,7 +90,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     )
     _complete_allow_headers(app)
     # Around Litestar and not in it: its own middleware never sees a request that no route matches.
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    handler = app.asgi_handler
+    if "throttle" not in settings.practices_off:
+        handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
+    app.asgi_handler = RequestLog(Edge(handler, settings.request_seconds))
     return app
 
 

@@ -9,7 +9,6 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from cashews import Cache as Cashews
@@ -19,7 +18,6 @@ from redis.backoff import NoBackoff
 
 from app.kit.changes import EVERYTHING
 from app.kit.optional_service import OptionalService
-from app.kit.settings import SettingsError
 
 Result = TypeVar("Result")
 Tokens: TypeAlias = tuple[bytes, ...]
@@ -36,7 +34,6 @@ TOKEN_SECONDS = 7 * 24 * 3600
 JITTER = 0.1
 LOCK_SECONDS = 5
 PROBE = "probe"
-SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -72,10 +69,11 @@ class CacheStore:
     """Entries under keys and tags. While the service behind it is down, nothing is found and nothing kept."""
 
     def __init__(self, url: str) -> None:
-        """Take a `CACHE_URL`, empty for this process's memory; raise SettingsError for a bad address."""
+        """Take a `CACHE_URL`, empty for this process's memory."""
         self._backend = _backend(url)
-        self._service = OptionalService("cache", self._probe, recovered=self._forget_everything)
-        self._ask = self._service.ask if url else _ask_memory
+        self.service = OptionalService("cache", self._probe, recovered=self._forget_everything)
+        """The server behind CACHE_URL, for all who use it: the first to miss it spares the others the wait."""
+        self._ask = self.service.ask if url else _ask_memory
 
     async def open(self) -> None:
         """Connect; a store that is down now is used once it is up."""
@@ -83,7 +81,7 @@ class CacheStore:
 
     async def close(self) -> None:
         """Stop probing and close the connections."""
-        await self._service.close()
+        await self.service.close()
         if self._backend.is_init:
             await self._backend.close()
 
@@ -154,6 +152,11 @@ class CacheStore:
         await self._backend.get(PROBE)
 
 
+def redis_address(url: str) -> str:
+    """Return a `CACHE_URL` as the client of redis-py takes it: Valkey's schemes are Redis's."""
+    return url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+
+
 async def _ask_memory(call: Callable[[], Awaitable[Result]], otherwise: Result) -> Result:  # noqa: ARG001
     """Stand in for `OptionalService.ask` where there is no service to wait for."""
     return await call()
@@ -162,12 +165,8 @@ async def _ask_memory(call: Callable[[], Awaitable[Result]], otherwise: Result) 
 def _backend(url: str) -> Backend:
     if not url:
         return Cashews().setup("mem://", size=MAX_ENTRIES, check_interval=0, pickle_type="null")
-    address = urlsplit(url)
-    scheme = SCHEMES.get(address.scheme)
-    if scheme is None or not address.hostname:
-        raise SettingsError("CACHE_URL is not an address this project knows: write redis://host:6379/0, or nothing")
     return Cashews().setup(
-        urlunsplit(address._replace(scheme=scheme)),
+        redis_address(url),
         pickle_type="null",  # what lies in a shared cache must never run
         suppress=False,
         socket_timeout=CLIENT_SECONDS,

@@ -76,7 +76,7 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     address = _address(settings)
     print(f"\n  API      {address}/books\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
     print("Ctrl-C stops it.", flush=True)
-    config = _server_config(factory, reload=True)
+    config = _server_config(settings, factory, reload=True)
     ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
 
 
@@ -86,10 +86,10 @@ def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     if late:
         raise CommandFailed(f"the tables of {' and '.join(late)} are not at their newest version: run `poe migrate`")
     print(f"Serving on {_address(settings)}", flush=True)
-    uvicorn.Server(_server_config(factory, reload=False)).run([listener])
+    uvicorn.Server(_server_config(settings, factory, reload=False)).run([listener])
 
 
-def _server_config(factory: str, *, reload: bool) -> uvicorn.Config:
+def _server_config(settings: Settings, factory: str, *, reload: bool) -> uvicorn.Config:
     return uvicorn.Config(
         factory,
         factory=True,
@@ -97,7 +97,9 @@ def _server_config(factory: str, *, reload: bool) -> uvicorn.Config:
         reload_dirs=["src"] if reload else None,
         access_log=False,  # the application writes its own line a request
         log_config=None,
-        proxy_headers=False,  # any client could forge them
+        # From anyone else X-Forwarded-For and X-Forwarded-Proto are forged.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )

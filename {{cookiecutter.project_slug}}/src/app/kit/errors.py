@@ -10,7 +10,7 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import ClientException, HTTPException, SerializationException
 from litestar.openapi import ResponseSpec
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, Send
 
 log = structlog.get_logger()
 
@@ -66,6 +66,15 @@ def problem_response(
         media_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
+
+
+async def send_problem(send: Send, status: int, detail: str, headers: Mapping[str, str]) -> None:
+    """Answer `status` with `detail` where no handler is at work: outside of Litestar."""
+    body = msgspec.json.encode(Problem(title=HTTPStatus(status).phrase, status=status, detail=detail))
+    given = {"Content-Type": "application/problem+json", "Content-Length": str(len(body)), **headers}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in given.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class JsonRequest(Request[Any, Any, State]):

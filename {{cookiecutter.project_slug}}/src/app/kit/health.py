@@ -9,6 +9,8 @@ from app.kit.errors import Problem, problem_response, problems
 from app.kit.parameters import Reads
 from app.kit.schemas import Schema
 
+LIVE = "/health/live"
+READY = "/health/ready"
 READY_SECONDS = 2
 
 
@@ -18,13 +20,13 @@ class Health(Schema):
     status: Literal["ok"] = "ok"
 
 
-@get("/health/live", tags=["health"], summary="Does the process run?")
+@get(LIVE, tags=["health"], summary="Does the process run?")
 async def live() -> Health:
     """Answer as long as the process runs: for a supervisor that restarts what hangs."""
     return Health()
 
 
-@get("/health/ready", tags=["health"], summary="Can it serve?", responses=problems(503))
+@get(READY, tags=["health"], summary="Can it serve?", responses=problems(503))
 async def ready(read: Reads) -> Response[Health] | Response[Problem]:
     """Answer 200 where the database answers within two seconds, else 503: for a load balancer."""
     try:

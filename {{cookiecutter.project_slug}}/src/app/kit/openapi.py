@@ -11,6 +11,14 @@ from app.kit.schemas import Input
 if TYPE_CHECKING:
     from litestar._openapi.schema_generation import SchemaCreator
 
+PATH = "/docs"
+# The page is Scalar, whose script and style come from a CDN and which sets styles of its own.
+CONTENT_SECURITY_POLICY = (
+    b"default-src 'none'; script-src https://cdn.jsdelivr.net; style-src https://cdn.jsdelivr.net 'unsafe-inline'; "
+    b"font-src https://fonts.scalar.com; img-src 'self' data: https://cdn.jsdelivr.net; connect-src 'self'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
 
 class ClosedInputs(OpenAPISchemaPlugin):
     """Says of every input that it takes no other fields than its own."""

@@ -19,14 +19,18 @@ COMPONENTS = Components(
 
 async def token(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Let a request pass that carries `Authorization: Bearer <API_TOKEN>`; raise NotAuthorizedException (401) else."""
-    scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-    expected: str = connection.app.state.settings.api_token
-    # Compared as bytes and in constant time, so that the answer's delay tells nothing about the token.
-    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), expected.encode()):
+    if not is_bearer(connection.headers.get("authorization", ""), connection.app.state.settings.api_token):
         raise NotAuthorizedException(
             "This operation needs the header `Authorization: Bearer <token>`; the token is API_TOKEN in .env.",
             headers={"WWW-Authenticate": "Bearer"},
         )
+
+
+def is_bearer(authorization: str, expected: str) -> bool:
+    """Return whether the header `authorization` bears the token `expected`."""
+    scheme, _, given = authorization.partition(" ")
+    # Compared as bytes and in constant time, so that the answer's delay tells nothing about the token.
+    return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), expected.encode())
 
 
 class Guarded(TypedDict):

@@ -3,8 +3,10 @@
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
@@ -28,7 +30,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    rate_limit: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] = "600/minute"
+    request_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10
+    trusted_proxies: frozenset[str] = frozenset()
     practices_off: frozenset[Practice] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse addresses that are none, which no type shows; raise SettingsError."""
+        if self.cache_url and not _is_cache_address(self.cache_url):
+            raise SettingsError(
+                "CACHE_URL is not an address this project knows: write redis://host:6379 or valkey://host:6379 "
+                "(rediss:// or valkeys:// for TLS), or leave it empty for the memory of the process"
+            )
+        for proxy in self.trusted_proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise SettingsError(f"TRUSTED_PROXIES is wrong in .env or the environment: {error}") from None
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -76,6 +94,19 @@ def _read_env_file() -> dict[str, str]:
         return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f".env can't be read: {error}") from None
+
+
+def _is_cache_address(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return (
+            address.scheme in {"redis", "rediss", "valkey", "valkeys"}
+            and bool(address.hostname)
+            and address.port != 0
+            and (address.path.strip("/") or "0").isdecimal()  # the number of a database
+        )
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _split(value: str) -> list[str]:
