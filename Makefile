@@ -31,7 +31,7 @@ test: .venv/ready
 
 bench: .venv/ready
 	@.venv/bin/uv pip install --quiet --group benchmarks
-	@.venv/bin/python -m benchmarks.reads
+	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.reads
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This needs Python 3.11 or newer, and %s is %d.%d: name a newer one with make PYTHON=..." % (sys.executable, *sys.version_info[:2]))'
