@@ -112,7 +112,7 @@ def _wait_until_ready(server: Server, path: str, process: subprocess.Popen[bytes
             pass
         time.sleep(0.1)  # between two looks, not instead of one
     log.seek(0)
-    raise BenchmarkError(f"{process.args} did not start:\n{log.read().decode()}")
+    raise BenchmarkError(f"{' '.join(map(str, process.args))} did not start:\n{log.read().decode()}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
