@@ -16,7 +16,9 @@ from typing import IO
 import httpx
 
 PROJECT = Path(__file__).parents[1]
-SETTINGS = {"API_TOKEN", "DATABASE_URL", "HOST", "PORT", "LOG_LEVEL"}
+SETTINGS = {
+    "API_TOKEN", "DATABASE_URL", "HOST", "LOG_EVERY", "LOG_LEVEL", "PORT", "REPEATED_STATEMENT", "SLOW_QUERY_MS",
+}  # fmt: skip
 START_SECONDS = 30
 STOP_SECONDS = 15
 

@@ -17,7 +17,9 @@ from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
 from app.kit.logs import RequestLog
 from app.kit.module import Module
 from app.kit.openapi import ClosedInputs
+from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
+from app.kit.tasks import Tasks
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -35,6 +37,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     """
     logs.configure(settings.log_level)
     database = connect(settings, modules)
+    tasks = Tasks()
+    count_queries = "query_log" not in settings.practices_off
+    if count_queries:
+        QueryLog(database, tasks, slow_ms=settings.slow_query_ms, repeated=settings.repeated_statement)
 
     def provide_read() -> Read:
         return database.read
@@ -42,15 +48,20 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     def provide_write() -> Write:
         return database.write
 
+    def provide_tasks() -> Tasks:
+        return tasks
+
     @asynccontextmanager
     async def close_at_the_end(_app: Litestar) -> AsyncGenerator[None]:
         yield
+        await tasks.drain()
         await database.close()
 
     app = Litestar(
         [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
         dependencies={
             "read": Provide(provide_read, sync_to_thread=False),
+            "tasks": Provide(provide_tasks, sync_to_thread=False),
             "write": Provide(provide_write, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
@@ -70,7 +81,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     )
     _complete_allow_headers(app)
     # Around Litestar and not in it: its own middleware never sees a request that no route matches.
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    app.asgi_handler = RequestLog(app.asgi_handler, every=settings.log_every, count_queries=count_queries)
     return app
 
 

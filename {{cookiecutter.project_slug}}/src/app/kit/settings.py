@@ -27,6 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_every: Annotated[int, msgspec.Meta(ge=1)] = 1
+    slow_query_ms: Annotated[int, msgspec.Meta(ge=0)] = 100
+    repeated_statement: Literal["warn", "fail"] = "warn"
     practices_off: frozenset[Practice] = frozenset()
 
     @classmethod
