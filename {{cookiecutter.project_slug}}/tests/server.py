@@ -70,12 +70,12 @@ def run(*arguments: str, folder: Path = PROJECT, **settings: str) -> tuple[int, 
 
 
 @contextmanager
-def serving(verb: str, folder: Path = PROJECT, **settings: str) -> Generator[Server]:
+def serving(verb: str, folder: Path = PROJECT, main: str = "app.main", **settings: str) -> Generator[Server]:
     """Yield a server, `dev` or `serve`, on a port of its own once it is ready; stop it at the end as Ctrl-C does."""
     port = free_port()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
-            _command((verb,)),
+            _command((verb,), main),
             cwd=folder,
             env=_environment(settings | {"PORT": str(port)}),
             stdin=subprocess.DEVNULL,
@@ -92,8 +92,8 @@ def serving(verb: str, folder: Path = PROJECT, **settings: str) -> Generator[Ser
             server.interrupt()
 
 
-def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "app.main", *arguments]
+def _command(arguments: tuple[str, ...], main: str = "app.main") -> list[str]:
+    return [sys.executable, "-m", main, *arguments]
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:
