@@ -13,6 +13,7 @@ from litestar import Controller, get
 from litestar.testing import AsyncTestClient
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.kit import logs
 from app.kit import tasks as kit_tasks
 from app.kit.app import build_app
 from app.kit.module import Module
@@ -106,7 +107,7 @@ async def test_a_task_is_kept_until_it_is_done() -> None:
 async def test_a_task_that_takes_too_long_is_cancelled_and_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_settings()
+    logs.configure("error")
     monkeypatch.setattr(kit_tasks, "DRAIN_SECONDS", 0.01)
     tasks, cancelled = Tasks(), asyncio.Event()
 
@@ -127,6 +128,7 @@ async def test_a_task_that_fails_is_logged(capsys: pytest.CaptureFixture[str]) -
     async def fail() -> None:
         raise LookupError("no such thing")
 
+    logs.configure("error")
     tasks = Tasks()
     tasks.start(fail())
     await tasks.drain()
