@@ -1,6 +1,7 @@
 """What requests ask of the database is counted, and what is slow or repeats itself is reported."""
 
 import asyncio
+import importlib
 import json
 import re
 from collections.abc import AsyncGenerator
@@ -15,11 +16,9 @@ from sqlalchemy import Executable, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import registry
 
-from app.catalog.models import Base as CatalogBase
 from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Reads, Writes
-from app.lending.models import Base as LendingBase
 from app.main import MODULES
 from tests.conftest import TOKEN_HEADER, make_settings
 
@@ -123,7 +122,8 @@ async def test_the_query_log_can_be_switched_off(database_url: str) -> None:
 
 def test_no_relationship_loads_itself() -> None:
     """A row that fetched its neighbours by itself would do so once a row."""
-    registries: list[registry] = [CatalogBase.registry, LendingBase.registry]
+    bases = [importlib.import_module(f"app.{module.name}.models").Base for module in MODULES]
+    registries: list[registry] = [base.registry for base in bases]
     relationships = [each for kept in registries for mapper in kept.mappers for each in mapper.relationships]
     assert relationships
     for each in relationships:

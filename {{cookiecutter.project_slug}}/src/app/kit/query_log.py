@@ -75,9 +75,8 @@ class QueryLog:
 
         return execute
 
-    # Work that runs again, after a deadlock or on a new connection, repeats its statements with good reason.
-
     def _failed(self, context: ExceptionContext) -> None:
+        # Work that runs again, on a new connection or after a deadlock, repeats its statements with good reason.
         if context.is_disconnect and (spent := cost.get()) is not None:
             spent.attempts += 1
 
