@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import httpx
@@ -89,17 +90,20 @@ def test_a_task_left_behind_outlives_its_answer_and_the_server_s_shutdown(sqlite
 
 
 async def test_a_task_is_kept_until_it_is_done() -> None:
-    tasks, done = Tasks(), asyncio.Event()
+    tasks, done, awaited = Tasks(), asyncio.Event(), []
 
     async def work() -> None:
-        # Nothing but the task knows this future: it is garbage unless the task is kept.
-        asyncio.get_running_loop().call_later(0.01, (kept := asyncio.get_running_loop().create_future()).set_result, 1)
-        await kept
+        future = asyncio.get_running_loop().create_future()
+        awaited.append(weakref.ref(future))  # only the task holds it, and it the task: garbage unless one is kept
+        await future
         done.set()
 
     tasks.start(work())
     await asyncio.sleep(0)
     gc.collect()
+    future = awaited[0]()
+    assert future is not None
+    future.set_result(None)
     await tasks.drain()
     assert done.is_set()
 
