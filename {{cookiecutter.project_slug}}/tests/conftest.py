@@ -1,8 +1,13 @@
-"""Fixtures: a fresh, migrated database on SQLite and on PostgreSQL, and a client of the whole application on it."""
+"""Fixtures: a fresh, migrated database on SQLite and on PostgreSQL, and a client of the whole application on it.
+
+Two practices are on in every test: nothing blocks the event loop, and no request of the `client` asks more of
+the database than budgets.toml allows.
+"""
 
 import asyncio
 import os
 import shutil
+import tomllib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -13,14 +18,18 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import redis
-from httpx import ASGITransport, AsyncClient
+from blockbuster import blockbuster_ctx
+from httpx import ASGITransport, AsyncClient, Request, Response
 from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import migrations
 from app.kit.app import build_app
+from app.kit.logs import cost
 from app.kit.settings import Settings
 from app.main import MODULES
+from tests.server import PROJECT
 
 if TYPE_CHECKING:
     from tests.valkey import Valkey
@@ -28,6 +37,18 @@ if TYPE_CHECKING:
 TOKEN = "a-token-for-the-tests"  # noqa: S105
 TOKEN_HEADER = {"Authorization": f"Bearer {TOKEN}"}
 NewDatabase = Callable[[], str]
+Budgets = dict[str, dict[str, int]]
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call() -> Iterator[None]:
+    """Make a call of the application that blocks the event loop raise an error; migrations run in no server."""
+    with blockbuster_ctx(scanned_modules=["app"], excluded_modules=["app.kit.migrations"]) as guard:
+        for function in guard.functions.values():
+            # Seldom and short: an engine asks where its file lies, and a new connection whether libpq has files for it.
+            function.can_block_in("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args")
+            function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_arguments")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -112,13 +133,45 @@ def postgresql_database_url(postgresql_databases: NewDatabase) -> str:
 def make_settings(**given: str) -> Settings:
     """Return settings with what is `given`, by their names in the environment, from which PRACTICES_OFF is taken."""
     off = os.environ.get("PRACTICES_OFF", "")
-    return Settings.load({"API_TOKEN": TOKEN, "LOG_LEVEL": "error", "PRACTICES_OFF": off, **given})
+    strict = {"API_TOKEN": TOKEN, "LOG_LEVEL": "error", "REPEATED_STATEMENT": "fail"}
+    return Settings.load(strict | {"PRACTICES_OFF": off} | given)
+
+
+@pytest.fixture(scope="session")
+def budgets() -> Budgets:
+    """Return what one request may cost, by its operation."""
+    return tomllib.loads((PROJECT / "budgets.toml").read_text(encoding="utf-8"))
+
+
+class WithinBudget:
+    """ASGI middleware that fails the test where a request runs more statements than its operation may."""
+
+    def __init__(self, app: ASGIApp, budgets: Budgets) -> None:
+        self._app = app
+        self._budgets = budgets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on, and hold what it cost against its budget."""
+        await self._app(scope, receive, send)
+        operation = f"{scope.get('method')} {scope.get('path_template')}"
+        if (spent := cost.get()) is not None and operation in self._budgets:
+            allowed = self._budgets[operation]["queries"] * spent.attempts
+            ran = "\n".join(f"{times} x {statement}" for statement, times in spent.runs.items())
+            assert spent.queries <= allowed, f"{operation} may run {allowed} statements and ran\n{ran}"
+
+
+class TaskTransport(ASGITransport):
+    """Runs each request in a task of its own, as the server does."""
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Return the application's answer."""
+        return await asyncio.create_task(super().handle_async_request(request))
 
 
 @asynccontextmanager
 async def client_of(app: Litestar) -> AsyncGenerator[AsyncClient]:
     """Yield a client of the started `app`, in the test's own event loop: what is gathered there really runs at once."""
-    transport = ASGITransport(cast("Any", app))  # httpx knows ASGI by less precise types
+    transport = TaskTransport(cast("Any", app))  # httpx knows ASGI by less precise types
     async with app.lifespan(), AsyncClient(transport=transport, base_url="http://tests") as client:
         yield client
 
@@ -129,10 +182,11 @@ async def nothing(_session: AsyncSession) -> bool:
 
 
 @pytest.fixture
-async def client(database_url: str) -> AsyncIterator[AsyncClient]:
-    """Yield a client of the whole application; it carries no token."""
-    settings = make_settings(DATABASE_URL=database_url)
-    async with client_of(build_app(settings, MODULES, title="Tests")) as client:
+async def client(database_url: str, budgets: Budgets) -> AsyncIterator[AsyncClient]:
+    """Yield a client of the whole application, held to its budgets; it carries no token."""
+    app = build_app(make_settings(DATABASE_URL=database_url), MODULES, title="Tests")
+    app.asgi_handler = WithinBudget(app.asgi_handler, budgets)
+    async with client_of(app) as client:
         yield client
 
 
@@ -174,7 +228,7 @@ def cache_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def project() -> Path:
     """Return the folder of the project."""
-    return Path(__file__).parents[1]
+    return PROJECT
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ import httpx
 
 PROJECT = Path(__file__).parents[1]
 SETTINGS = {
-    *("API_TOKEN", "DATABASE_URL", "CACHE_URL", "HOST", "PORT", "LOG_LEVEL"),
-    *("RATE_LIMIT", "REQUEST_SECONDS", "TRUSTED_PROXIES"),
+    *("API_TOKEN", "DATABASE_URL", "CACHE_URL", "HOST", "PORT", "LOG_LEVEL", "LOG_EVERY", "REPEATED_STATEMENT"),
+    *("RATE_LIMIT", "REQUEST_SECONDS", "SLOW_QUERY_MS", "TRUSTED_PROXIES"),
 }
 START_SECONDS = 30
 STOP_SECONDS = 15
@@ -71,12 +71,12 @@ def run(*arguments: str, folder: Path = PROJECT, **settings: str) -> tuple[int, 
 
 
 @contextmanager
-def serving(verb: str, folder: Path = PROJECT, **settings: str) -> Generator[Server]:
+def serving(verb: str, folder: Path = PROJECT, main: str = "app.main", **settings: str) -> Generator[Server]:
     """Yield a server, `dev` or `serve`, on a port of its own once it is ready; stop it at the end as Ctrl-C does."""
     port = free_port()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
-            _command((verb,)),
+            _command((verb,), main),
             cwd=folder,
             env=_environment(settings | {"PORT": str(port)}),
             stdin=subprocess.DEVNULL,
@@ -93,8 +93,8 @@ def serving(verb: str, folder: Path = PROJECT, **settings: str) -> Generator[Ser
             server.interrupt()
 
 
-def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "app.main", *arguments]
+def _command(arguments: tuple[str, ...], main: str = "app.main") -> list[str]:
+    return [sys.executable, "-m", main, *arguments]
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:

@@ -71,12 +71,14 @@ def _one_book(fields: Fields) -> AnySelect:
 def _page(fields: Fields, *, by_author: bool, by_words: int) -> AnySelect:
     """Return one of the list statements, twelve for each selection; each walks an index from `after` on."""
     statement = BOOK.select(fields, "id")
-    key = Book.id
+    keys = [Book.id]
     for position in range(by_words):
         found = aliased(BookWord)
         matches = and_(found.book_id == Book.id, found.word == bindparam(f"word_{position}"))
         statement = statement.join(found, matches)
-        key = found.book_id
+        keys.append(found.book_id)
     if by_author:
         statement = statement.where(Book.author_id == bindparam("author"))
-    return statement.where(key > bindparam("after")).order_by(key).limit(bindparam("limit", type_=Integer))
+    # The keys are equal, but only where each is bounded does PostgreSQL start all of its indexes at `after`.
+    statement = statement.where(*(key > bindparam("after") for key in keys)).order_by(keys[-1])
+    return statement.limit(bindparam("limit", type_=Integer))

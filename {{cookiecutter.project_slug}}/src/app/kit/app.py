@@ -22,7 +22,9 @@ from app.kit.http_cache import HttpCache
 from app.kit.logs import RequestLog
 from app.kit.module import Module
 from app.kit.negotiation import Negotiated
+from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
+from app.kit.tasks import Tasks
 from app.kit.throttle import Throttle, new_counts
 
 MAX_BODY_BYTES = 64 * 1024
@@ -43,6 +45,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     store = CacheStore(settings.cache_url)
     database = connect(settings, modules, store)
     counts = new_counts(settings, store.service)
+    tasks = Tasks()
+    count_queries = "query_log" not in settings.practices_off
+    if count_queries:
+        QueryLog(database, tasks, slow_ms=settings.slow_query_ms, repeated=settings.repeated_statement)
 
     def provide_read() -> Read:
         return database.read
@@ -50,10 +56,14 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     def provide_write() -> Write:
         return database.write
 
+    def provide_tasks() -> Tasks:
+        return tasks
+
     @asynccontextmanager
     async def open_and_close(_app: Litestar) -> AsyncGenerator[None]:
         await store.open()
         yield
+        await tasks.drain()
         await counts.close()
         await database.close()
         await store.close()
@@ -62,6 +72,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
         dependencies={
             "read": Provide(provide_read, sync_to_thread=False),
+            "tasks": Provide(provide_tasks, sync_to_thread=False),
             "write": Provide(provide_write, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
@@ -93,7 +104,8 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     handler = app.asgi_handler
     if "throttle" not in settings.practices_off:
         handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
-    app.asgi_handler = RequestLog(Edge(handler, settings.request_seconds))
+    handler = Edge(handler, settings.request_seconds)
+    app.asgi_handler = RequestLog(handler, every=settings.log_every, count_queries=count_queries)
     return app
 
 

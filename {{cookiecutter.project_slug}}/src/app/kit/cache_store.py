@@ -8,7 +8,7 @@ read before it, matches no more.
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from cashews import Cache as Cashews
@@ -33,6 +33,10 @@ TOKEN_SECONDS = 7 * 24 * 3600
 # Of entries that were made in one moment, not all end in one moment.
 JITTER = 0.1
 LOCK_SECONDS = 5
+CLIENT_OPTIONS: dict[str, Any] = {
+    "retry": Retry(NoBackoff(), 1),  # once, for a connection that the server closed while it was idle
+    "driver_info": None,  # else each new connection reads the client's version from its files
+}
 PROBE = "probe"
 
 
@@ -173,7 +177,7 @@ def _backend(url: str) -> Backend:
         socket_connect_timeout=CLIENT_SECONDS,
         wait_for_connection_timeout=CLIENT_SECONDS,
         max_connections=CONNECTIONS,
-        retry=Retry(NoBackoff(), 1),  # a connection that the server closed while it was idle
+        **CLIENT_OPTIONS,
     )
 
 

@@ -181,6 +181,11 @@ class Database:
         self.read = Read(self._reads)
         self.write = Write(self._writes, context or {}, committed)
 
+    @property
+    def engines(self) -> tuple[AsyncEngine, AsyncEngine]:
+        """The engine that reads and the one that writes."""
+        return self._reads, self._writes
+
     async def close(self) -> None:
         """Close every pooled connection."""
         await self._reads.dispose()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ class Tasks:
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` beside the requests; its failure is logged."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=Context())  # what it costs is no longer the request's
         self._running.add(task)  # the event loop alone would let it be collected half-way
         task.add_done_callback(self._ended)
 

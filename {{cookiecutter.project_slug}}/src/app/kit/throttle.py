@@ -14,10 +14,8 @@ from typing import Any, Protocol
 import msgspec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from app.kit.cache_store import CLIENT_SECONDS, redis_address
+from app.kit.cache_store import CLIENT_OPTIONS, CLIENT_SECONDS, redis_address
 from app.kit.errors import send_problem
 from app.kit.optional_service import OptionalService
 from app.kit.security import is_bearer
@@ -86,7 +84,7 @@ class SharedCounts:
         """Take a CACHE_URL, whether it can be used, and the length of a window in seconds."""
         # Waits for a connection instead of failing when many requests come at once; the time is OptionalService's.
         pool = BlockingConnectionPool.from_url(
-            redis_address(url), max_connections=POOL_SIZE, timeout=CLIENT_SECONDS, retry=Retry(NoBackoff(), 1)
+            redis_address(url), max_connections=POOL_SIZE, timeout=CLIENT_SECONDS, **CLIENT_OPTIONS
         )
         self._redis: Any = Redis.from_pool(pool)
         self._seconds = seconds
