@@ -133,7 +133,7 @@ def postgresql_database_url(postgresql_databases: NewDatabase) -> str:
 def make_settings(**given: str) -> Settings:
     """Return settings with what is `given`, by their names in the environment, from which PRACTICES_OFF is taken."""
     off = os.environ.get("PRACTICES_OFF", "")
-    strict = {"API_TOKEN": TOKEN, "LOG_LEVEL": "error", "REPEATED_STATEMENT": "fail"}
+    strict = {"API_TOKEN": TOKEN, "LOG_LEVEL": "error", "LOG_EVERY": "1", "REPEATED_STATEMENT": "fail"}
     return Settings.load(strict | {"PRACTICES_OFF": off} | given)
 
 

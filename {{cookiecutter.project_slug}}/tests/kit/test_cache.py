@@ -319,7 +319,7 @@ async def read_until(client: AsyncClient, status: str, title: str) -> None:
 
 
 def lines(log: str, event_name: str) -> list[str]:
-    return [line for line in log.splitlines() if f'"event": "{event_name}"' in line]
+    return [line for line in log.splitlines() if f'"event":"{event_name}"' in line]
 
 
 def kill(server: Valkey) -> Callable[[], None]:

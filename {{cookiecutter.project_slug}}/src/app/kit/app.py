@@ -1,5 +1,6 @@
 """Builds the ASGI application from settings and modules."""
 
+import gc
 import inspect
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -62,6 +63,9 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     @asynccontextmanager
     async def open_and_close(_app: Litestar) -> AsyncGenerator[None]:
         await store.open()
+        # What start-up made stays as long as the process: no collection needs to go through it again.
+        gc.collect()
+        gc.freeze()
         yield
         await tasks.drain()
         await counts.close()

@@ -37,6 +37,10 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "retry": Retry(NoBackoff(), 1),  # once, for a connection that the server closed while it was idle
     "driver_info": None,  # else each new connection reads the client's version from its files
 }
+SERIALIZER: dict[str, Any] = {
+    "pickle_type": "null",  # what lies in a shared cache must never run
+    "check_repr": False,  # else each value found is written out, to see whether it can be
+}
 PROBE = "probe"
 
 
@@ -168,10 +172,10 @@ async def _ask_memory(call: Callable[[], Awaitable[Result]], otherwise: Result) 
 
 def _backend(url: str) -> Backend:
     if not url:
-        return Cashews().setup("mem://", size=MAX_ENTRIES, check_interval=0, pickle_type="null")
+        return Cashews().setup("mem://", size=MAX_ENTRIES, check_interval=0, **SERIALIZER)
     return Cashews().setup(
         redis_address(url),
-        pickle_type="null",  # what lies in a shared cache must never run
+        **SERIALIZER,
         suppress=False,
         socket_timeout=CLIENT_SECONDS,
         socket_connect_timeout=CLIENT_SECONDS,

@@ -4,6 +4,7 @@ A change is named by tags: `table` for anything in a table, `table:7` for the ro
 rows that can't be told from the statement.
 """
 
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -35,7 +36,7 @@ class ChangeNotingSession(Session):
 
 def tag(model: type[Any], key: object = None) -> str:
     """Return the tag of a model's table, or of its row with `key`."""
-    table = _table(inspect(model)).name
+    table = _table_name(model)
     return table if key is None else f"{table}:{key}"
 
 
@@ -61,6 +62,11 @@ def _note_statement(state: ORMExecuteState) -> None:
         changes_of(state.session).update((statement.table.name, f"{statement.table.name}:{key}"))
     elif isinstance(statement, TextClause) and not statement.text.lstrip().lower().startswith("select"):
         changes_of(state.session).add(EVERYTHING)
+
+
+@cache
+def _table_name(model: type[Any]) -> str:
+    return _table(inspect(model)).name
 
 
 def _table(mapper: Mapper[Any]) -> Table:

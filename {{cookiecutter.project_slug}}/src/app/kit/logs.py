@@ -3,16 +3,23 @@
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 log = structlog.get_logger()
+JSON = msgspec.json.Encoder(enc_hook=str)
 
 SLOW_REQUEST_SECONDS = 1
+
+
+def _json(line: Mapping[str, Any], **_: object) -> str:
+    return JSON.encode(line).decode()
 
 
 def configure(level: str) -> None:
@@ -25,7 +32,7 @@ def configure(level: str) -> None:
     if sys.stderr.isatty():
         renderers: list[Any] = [structlog.dev.ConsoleRenderer()]
     else:
-        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     numeric_level = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, *renderers],

@@ -19,8 +19,8 @@ UNASKED: Any = UNSET
 """The default of each field of a view that takes `fields`, which leaves out what nobody asked for; else all are set."""
 
 
-class Schema(msgspec.Struct, kw_only=True):
-    """A body that goes out."""
+class Schema(msgspec.Struct, kw_only=True, gc=False):
+    """A body that goes out; no circle can be built of it, so the garbage collector need not look for one."""
 
 
 class Input(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

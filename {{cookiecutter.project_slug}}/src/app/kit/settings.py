@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     rate_limit: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] = "600/minute"
     request_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10
     trusted_proxies: frozenset[str] = frozenset()
-    log_every: Annotated[int, msgspec.Meta(ge=1)] = 1
+    log_every: Annotated[int, msgspec.Meta(ge=1)] = 10
     slow_query_ms: Annotated[int, msgspec.Meta(ge=0)] = 100
     repeated_statement: Literal["warn", "fail"] = "warn"
     practices_off: frozenset[Practice] = frozenset()
