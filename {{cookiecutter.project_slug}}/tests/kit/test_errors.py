@@ -32,6 +32,11 @@ async def test_an_error_is_a_problem(
     assert problem["detail"]
 
 
+async def test_a_body_that_is_too_large_hears_the_limit(client: AsyncClient) -> None:
+    problem = (await client.post("/books", content=b" " * 70_000, headers=TOKEN_HEADER)).json()
+    assert (problem["title"], problem["detail"]) == ("Content Too Large", "The body has more than 64 KiB.")
+
+
 async def test_a_path_names_all_its_methods(client: AsyncClient) -> None:
     for response in (await client.options("/books"), await client.delete("/books")):
         assert sorted(response.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS", "POST"]

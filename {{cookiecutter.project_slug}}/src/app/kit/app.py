@@ -13,11 +13,12 @@ from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.routes import HTTPRoute
 
 from app.kit import facts, health, logs, openapi, security
+from app.kit.bodies import JsonRequest
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.database import Database, Read, Write
 from app.kit.edge import Edge
-from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
+from app.kit.errors import EXCEPTION_HANDLERS
 from app.kit.http_cache import HttpCache
 from app.kit.logs import RequestLog
 from app.kit.module import Module
