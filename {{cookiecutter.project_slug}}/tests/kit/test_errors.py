@@ -14,6 +14,7 @@ from tests.conftest import TOKEN_HEADER, NewDatabase, client_of, make_settings, 
     [
         ("GET", "/nowhere", None, 404),
         ("GET", "/books/1", None, 404),
+        ("GET", "/docs/nowhere", None, 404),
         ("GET", "/books?limit=0", None, 400),
         ("DELETE", "/books", None, 405),
         ("POST", "/books", b"{", 400),

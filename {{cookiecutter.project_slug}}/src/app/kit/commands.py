@@ -52,14 +52,19 @@ def run(modules: Sequence[Module], factory: str) -> None:
             case "seed":
                 seeded = asyncio.run(_seed(settings, modules))
                 print("Added the sample data." if seeded else "There is data already: nothing was added.")
-    except (SettingsError, CommandFailed, CommandError) as error:
-        sys.exit(f"error: {error}")
-    except (SQLAlchemyError, OSError) as error:
-        if (reason := outage(error)) is None:
-            raise
-        sys.exit(f"error: {_unusable(reason)}")
+    except (SettingsError, CommandFailed, CommandError, SQLAlchemyError, OSError) as error:
+        sys.exit(f"error: {_message(error)}")
     except KeyboardInterrupt:
         sys.exit(0)  # Ctrl-C is how a server is meant to end
+
+
+def _message(error: Exception) -> str:
+    """Return the line that says what to do; raise `error` again where it is a fault of the code."""
+    if reason := outage(error):
+        return _unusable(reason)
+    if isinstance(error, SQLAlchemyError | OSError):
+        raise error
+    return str(error)
 
 
 def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap, Send
 
 from app.kit.outage import outage
@@ -55,11 +56,19 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         status: ResponseSpec(
             Problem,
             generate_examples=False,
+            examples=[Example(value=_example(status))],
             description=_title(status),
             media_type="application/problem+json",  # type: ignore[arg-type]
         )
         for status in statuses
     }
+
+
+def _example(status: int) -> dict[str, Any]:
+    example = {"title": _title(status), "status": status, "detail": "What was wrong, and what to do."}
+    if status == HTTPStatus.BAD_REQUEST:
+        example["errors"] = [{"field": "limit", "message": "Expected `int` <= 100"}]
+    return example
 
 
 def problem_response(

@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 from litestar import Response, get
+from litestar.openapi.spec import Tag
 
 from app.kit.errors import RETRY_SECONDS, Problem, problem_response, problems
 from app.kit.parameters import Reads
@@ -12,6 +13,7 @@ from app.kit.schemas import Schema
 LIVE = "/health/live"
 READY = "/health/ready"
 READY_SECONDS = 2
+TAG = Tag("health", "For a supervisor and a load balancer.")
 # The event loop alone would let a task be collected half-way.
 PINGS: set[asyncio.Task[None]] = set()
 
@@ -22,13 +24,13 @@ class Health(Schema):
     status: Literal["ok"] = "ok"
 
 
-@get(LIVE, tags=["health"], summary="Does the process run?")
+@get(LIVE, tags=[TAG.name], summary="Does the process run?", response_description="It does.")
 async def live() -> Health:
     """Answer as long as the process runs: for a supervisor that restarts what hangs."""
     return Health()
 
 
-@get(READY, tags=["health"], summary="Can it serve?", responses=problems(503))
+@get(READY, tags=[TAG.name], summary="Can it serve?", response_description="It can.", responses=problems(503))
 async def ready(read: Reads) -> Response[Health] | Response[Problem]:
     """Answer 200 where the database answers within two seconds, else 503: for a load balancer."""
     ping = asyncio.create_task(read.ping())

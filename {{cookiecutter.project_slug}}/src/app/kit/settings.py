@@ -76,7 +76,9 @@ def make_env_file(example: Path = Path(".env.example")) -> bool:
     if os.environ.get("API_TOKEN") or ENV_FILE.exists() or not example.exists():
         return False
     try:
-        text = example.read_text(encoding="utf-8").replace("API_TOKEN=\n", f"API_TOKEN={secrets.token_urlsafe(32)}\n", 1)
+        text = example.read_text(encoding="utf-8").replace(
+            "API_TOKEN=\n", f"API_TOKEN={secrets.token_urlsafe(32)}\n", 1
+        )
         # O_EXCL: of two processes that start at once, one makes the file and the other reads it.
         descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
