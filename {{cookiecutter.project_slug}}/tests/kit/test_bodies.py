@@ -19,7 +19,7 @@ LINE = "Expected one line of text that starts with a visible character."
     ("path", "body", "field"),
     [
         ("/books", {**BOOK, "copies": "3"}, "copies"),
-        ("/books", {**BOOK, "copies": 3.0}, "copies"),
+        ("/books", {**BOOK, "copies": 3.5}, "copies"),
         ("/books", {**BOOK, "copies": True}, "copies"),
         ("/books", {**BOOK, "title": 3}, "title"),
         ("/books", {**BOOK, "isbn": 9780441478125}, "isbn"),
@@ -43,6 +43,21 @@ async def test_a_number_in_quotes_is_no_change_either(client: AsyncClient) -> No
     response = await client.patch("/books/1", json={"copies": "3"}, headers=TOKEN_HEADER)
     assert response.json()["errors"] == [{"field": "copies", "message": "Expected `int`, got `str`"}]
     assert (await client.get("/books/1")).json()["copies"] == 1
+
+
+@pytest.mark.parametrize("copies", [b"3", b"3.0", b"0.3e1"])
+async def test_a_whole_number_is_an_integer_however_it_is_written(client: AsyncClient, copies: bytes) -> None:
+    content = b'{"title": "A", "author": "B", "copies": ' + copies + b"}"
+    response = await client.post("/books", content=content, headers=TOKEN_HEADER)
+    assert response.json()["copies"] == 3
+
+
+@pytest.mark.parametrize("copies", [b"1e999", b"9" * 5000], ids=["exponent", "digits"])
+async def test_a_number_beyond_all_bounds_is_refused(client: AsyncClient, copies: bytes) -> None:
+    content = b'{"title": "A", "author": "B", "copies": ' + copies + b"}"
+    response = await client.post("/books", content=content, headers=TOKEN_HEADER)
+    assert response.status_code == 400
+    assert "out of range" in response.text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""Bodies that come in: decoded once, strictly, straight to the type that the handler takes."""
+"""Bodies that come in: JSON, and strictly of the type that the handler takes."""
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -10,6 +11,17 @@ from litestar.datastructures import State
 from litestar.exceptions import ClientException, ValidationException
 
 
+def _number(text: str) -> float:
+    """Return the number that is written with a point or an exponent; `3.0` is an integer, as JSON Schema has it."""
+    number = float(text)
+    if math.isinf(number):
+        raise msgspec.DecodeError(f"the number {text:.20} is out of range")
+    return int(number) if number.is_integer() else number
+
+
+DECODER = msgspec.json.Decoder(float_hook=_number)
+
+
 class JsonRequest(Request[Any, Any, State]):
     """A request whose body must be JSON of the handler's own type: Litestar by itself takes `"3"` for a number."""
 
@@ -18,7 +30,8 @@ class JsonRequest(Request[Any, Any, State]):
         data = self.route_handler.parsed_fn_signature.parameters.get("data")
         kind = data.annotation if data else Any
         try:
-            return msgspec.json.decode(await self.body(), type=kind, dec_hook=self.route_handler.default_deserializer)
+            content = DECODER.decode(await self.body())
+            return msgspec.convert(content, kind, str_keys=True, dec_hook=self.route_handler.default_deserializer)
         except msgspec.ValidationError as error:
             raise ValidationException(extra=[_explain(str(error), kind)]) from None
         except RecursionError:
@@ -30,7 +43,8 @@ class JsonRequest(Request[Any, Any, State]):
 def _explain(error: str, kind: Any) -> dict[str, str]:  # noqa: ANN401
     """Return which field msgspec's sentence is about, and what is wrong with it in words."""
     message, _, path = error.partition(" - at `$")
-    return {"key": path.strip(".`") or "body", "message": _rules(kind).get(message, message)}
+    field = path.rstrip("`").removeprefix("[...]").lstrip(".")
+    return {"key": field or "body", "message": _rules(kind).get(message, message)}
 
 
 @cache
