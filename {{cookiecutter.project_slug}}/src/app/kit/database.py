@@ -46,7 +46,7 @@ COMMAND_SECONDS = 5
 POOL_SIZE = 10
 ATTEMPTS = 3
 # SQLite answers SELECT 1 without a look at its file.
-PINGS = {"sqlite": text("PRAGMA schema_version"), "postgresql": text("SELECT 1")}
+PINGS = {"sqlite": text("SELECT 1 FROM sqlite_master LIMIT 1"), "postgresql": text("SELECT 1")}
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
 # PostgreSQL's codes for "serialization failure" and "deadlock detected" (manual, appendix A): the same work
 # succeeds when it runs again.
