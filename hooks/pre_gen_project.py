@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
+CHOICES = {"layout": ["monolith"], "api": ["rest"], "dependency_bot": ["renovate", "dependabot"]}
 SLUG = re.compile(r"(?!.{51})[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = {name for lines in ANSWERS["_reserved"].values() for line in lines for name in line.split()}
 
@@ -20,6 +21,9 @@ def refusal(answers: dict, target: Path) -> str | None:
         text = " ".join(answers[question].split())
         if not text or min(text) < " " or re.search("[\x7f\ud800-\udfff]", text):
             return f"{question} must be a line of text: not blank and without control characters."
+    for question, choices in CHOICES.items():
+        if answers[question] not in choices:
+            return f"{question} must be {' or '.join(choices)}."
     slug = answers["project_slug"]
     if not SLUG.fullmatch(slug):
         return "project_slug must be 1 to 50 lower-case ASCII letters, digits and single hyphens in between."

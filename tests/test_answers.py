@@ -99,6 +99,14 @@ def generate(folder: Path, *arguments: str, typed: str | None = None) -> subproc
     )
 
 
+def replay(folder: Path, answers: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `cookiecutter` in `folder` with a replay file of the default answers and these."""
+    default = {name: value[0] if name in CHOICES else value for name, value in CONTEXT.items()}
+    file = folder / "replay.json"
+    file.write_text(json.dumps({"cookiecutter": default | answers}), encoding="utf-8")
+    return generate(folder, "--replay-file", str(file))
+
+
 def assert_refused(folder: Path, answers: Mapping[str, str], sentence: str) -> None:
     """Assert that the command says `sentence`, and nothing else, exits with 1 and leaves every file alone."""
     surroundings = folder.parent.parent
@@ -151,16 +159,23 @@ def test_a_project_is_never_generated_over_another(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("question", "answer"),
-    [("project_slug", "Not-A-Slug"), ("project_slug", "asyncio"), ("project_name", "  "), ("description", "\x7f")],
+    [
+        *[("project_slug", "Not-A-Slug"), ("project_slug", "asyncio"), ("project_name", "  "), ("description", "\x7f")],
+        *[(question, answer) for question in CHOICES for answer in ("nonsense", "", "../../..")],
+    ],
 )
 def test_answers_from_a_replay_file_are_checked_too(question: str, answer: str, folder: Path) -> None:
-    answers = {name: value[0] if name in CHOICES else value for name, value in CONTEXT.items()}
-    replay = folder / "replay.json"
-    replay.write_text(json.dumps({"cookiecutter": answers | {"project_slug": "fine", question: answer}}))
-    done = generate(folder, "--replay-file", str(replay))
+    done = replay(folder, {"project_slug": "fine", question: answer})
     assert done.returncode == 1
     assert done.stderr.startswith(f"{question} must ")
-    assert not [path for path in folder.iterdir() if path.name in {"fine", answer}]
+    assert {path.name for path in folder.iterdir() if path.name[0] != "."} == {"replay.json", "victim"}
+
+
+@pytest.mark.parametrize("question", CHOICES)
+def test_every_choice_from_a_replay_file_is_taken(question: str, folder: Path) -> None:
+    for choice in CHOICES[question]:
+        done = replay(folder, {"project_slug": f"with-{choice}", question: choice})
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)

@@ -2,12 +2,16 @@
 
 import shutil
 import socket
+import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.main import MODULES
 from tests.conftest import TOKEN
 from tests.server import PROJECT, free_port, run, serving
 
@@ -57,10 +61,11 @@ def test_the_production_server_ends_well_on_ctrl_c(sqlite_database_url: str) -> 
 
 def test_the_production_server_wants_its_tables_first(folder: Path) -> None:
     settings = {"API_TOKEN": TOKEN, "PORT": str(free_port())}
+    names = " and ".join(module.name for module in MODULES)
     status, _, errors = run("serve", folder=folder, **settings)
     assert (status, errors) == (
         1,
-        "error: the tables of catalog and lending are not at their newest version: run `poe migrate`\n",
+        f"error: the tables of {names} are not at their newest version: run `poe migrate`\n",
     )
     assert run("migrate", folder=folder, **settings)[0] == 0
     with serving("serve", folder, API_TOKEN=TOKEN) as server:
@@ -82,11 +87,11 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"DATABASE_URL": "library.db"}, "DATABASE_URL is not an address this project knows"),
+        ({"DATABASE_URL": "app.db"}, "DATABASE_URL is not an address this project knows"),
         ({"DATABASE_URL": "mysql://localhost/library"}, "DATABASE_URL is not an address this project knows"),
         ({"DATABASE_URL": "postgresql://h:port/x"}, "DATABASE_URL is not an address this project knows"),
         ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL names no file"),
-        ({"DATABASE_URL": "sqlite:////no/such/folder/library.db"}, "the database of DATABASE_URL can't be used"),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/app.db"}, "the database of DATABASE_URL can't be used"),
         ({"DATABASE_URL": "postgresql://127.0.0.1:1/library"}, "the database of DATABASE_URL can't be used"),
         ({"PORT": "eighty"}, "PORT is wrong"),
         ({"PORT": "65536"}, "PORT is wrong"),
@@ -102,6 +107,9 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
         ({"RATE_LIMIT": "0/minute"}, "RATE_LIMIT is wrong"),
         ({"REQUEST_SECONDS": "0"}, "REQUEST_SECONDS is wrong"),
         ({"TRUSTED_PROXIES": "10.0.0.0/8, proxy"}, "TRUSTED_PROXIES is wrong in .env or the environment: 'proxy' does"),
+        ({"DATABASE_URL": "sqlite:///app.db?mode=ro"}, "DATABASE_URL of SQLite takes nothing after `?`"),
+        ({"DATABASE_URL": "sqlite:///.env.example"}, "the database of DATABASE_URL can't be used: (sqlite3.Database"),
+        ({"HOST": "badhostä.."}, "can't listen on http://badhostä.."),
         ({"HOST": "no.such.host.invalid"}, "can't listen on http://no.such.host.invalid"),
     ],
 )
@@ -136,6 +144,50 @@ def test_a_broken_command_line_says_what_there_is() -> None:
     status, _, errors = run("fly")
     assert status == 2
     assert "dev" in errors
+
+
+@pytest.mark.parametrize("command", [["serve"], ["migrate"], ["seed"], ["revision", "catalog", "nothing"]])
+def test_a_file_that_is_no_database_is_one_clear_line(folder: Path, command: list[str]) -> None:
+    (folder / "app.db").write_bytes(b"no database" * 100)
+    status, _, errors = run(*command, folder=folder, PORT=str(free_port()))
+    assert (status, errors.count("\n")) == (1, 1)
+    assert errors.startswith("error: the database of DATABASE_URL can't be used: ")
+
+
+@pytest.mark.parametrize("verb", ["dev", "seed"])
+def test_a_database_that_somebody_else_writes_to_is_one_clear_line(folder: Path, verb: str) -> None:
+    assert run("migrate", folder=folder)[0] == 0
+    with closing(sqlite3.connect(folder / "app.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        status, _, errors = run(verb, folder=folder, PORT=str(free_port()))
+    assert (status, errors.count("\n")) == (1, 1)
+    assert errors.startswith("error: the database of DATABASE_URL can't be used: ")
+    assert "locked" in errors
+
+
+def test_of_two_who_add_the_sample_data_at_once_one_finds_it_there(database_url: str) -> None:
+    def seed() -> tuple[int, str, str]:
+        return run("seed", API_TOKEN=TOKEN, DATABASE_URL=database_url)
+
+    with ThreadPoolExecutor() as both:
+        ended = [both.submit(seed) for _ in range(2)]
+    assert sorted(seeding.result() for seeding in ended) == [
+        (0, "Added the sample data.\n", ""),
+        (0, "There is data already: nothing was added.\n", ""),
+    ]
+
+
+def test_a_folder_in_place_of_the_env_file_is_one_clear_line(folder: Path) -> None:
+    (folder / ".env").mkdir()
+    status, _, errors = run("migrate", folder=folder)
+    assert (status, errors) == (1, "error: .env is a folder: move it away, and the next start makes the file\n")
+
+
+def test_nothing_is_made_in_a_folder_that_is_no_project(tmp_path: Path) -> None:
+    status, _, errors = run("migrate", folder=tmp_path)
+    assert (status, errors.count("\n")) == (1, 1)
+    assert errors.startswith("error: API_TOKEN is not set")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_commands_end_on_a_missing_folder_of_migrations(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ async def test_a_deadlock_is_tried_again(postgresql_database_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "address"),
     [
-        ("sqlite:///library.db", "sqlite+aiosqlite:///library.db"),
+        ("sqlite:///app.db", "sqlite+aiosqlite:///app.db"),
         ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
         ("postgresql://u:p@h:5433/d?sslmode=require", "postgresql+asyncpg://u:p@h:5433/d?ssl=require"),
         ("postgresql+psycopg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),

@@ -14,6 +14,7 @@ from tests.conftest import TOKEN_HEADER, NewDatabase, client_of, make_settings, 
     [
         ("GET", "/nowhere", None, 404),
         ("GET", "/books/1", None, 404),
+        ("GET", "/docs/nowhere", None, 404),
         ("GET", "/books?limit=0", None, 400),
         ("DELETE", "/books", None, 405),
         ("POST", "/books", b"{", 400),
@@ -30,6 +31,11 @@ async def test_an_error_is_a_problem(
     assert problem["status"] == status
     assert problem["title"]
     assert problem["detail"]
+
+
+async def test_a_body_that_is_too_large_hears_the_limit(client: AsyncClient) -> None:
+    problem = (await client.post("/books", content=b" " * 70_000, headers=TOKEN_HEADER)).json()
+    assert (problem["title"], problem["detail"]) == ("Content Too Large", "The body has more than 64 KiB.")
 
 
 async def test_a_path_names_all_its_methods(client: AsyncClient) -> None:

@@ -3,4 +3,4 @@
 from app.catalog import api, events, sample
 from app.kit.module import Module
 
-MODULE = Module(name="catalog", controllers=[api.Books], hears=events.HEARS, seed=sample.seed)
+MODULE = Module(name="catalog", about=__doc__, controllers=[api.Books], hears=events.HEARS, seed=sample.seed)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from litestar import Controller, get, patch, post
+from litestar.datastructures import ResponseHeader
 from litestar.params import JSONBody, QueryParameter
 
 from app.catalog import queries, service
@@ -17,6 +18,7 @@ from app.kit.schemas import MAX_INTEGER
 from app.kit.security import NEEDS_TOKEN
 
 FRESH = timedelta(minutes=1)
+LOCATION = ResponseHeader("Location", value="", documentation_only=True, description="The path of the new book.")
 
 AuthorFilter = Annotated[
     int | None, QueryParameter(ge=1, le=MAX_INTEGER, description="Only books of the author with this id.")
@@ -36,6 +38,7 @@ class Books(Controller):
         cached=Public(tags=[Book, Author], fresh=FRESH),
         dependencies={"chosen": fields_of(BookView)},
         summary="List books",
+        response_description="The page.",
         responses=problems(400),
     )
     async def list_books(
@@ -55,6 +58,7 @@ class Books(Controller):
         cached=Public(tags=[Row(Book, "book_id"), Author], fresh=FRESH),
         dependencies={"chosen": fields_of(BookView)},
         summary="Get a book",
+        response_description="The book.",
         responses=problems(400, 404),
     )
     async def get_book(self, read: Reads, book_id: PathId, chosen: Chosen) -> BookView:
@@ -64,13 +68,25 @@ class Books(Controller):
             raise NotFound("book", book_id)
         return book
 
-    @post(summary="Add a book", responses=problems(400, 401, 409), **NEEDS_TOKEN)
+    @post(
+        summary="Add a book",
+        response_description="The book, with its id.",
+        response_headers=[LOCATION],
+        responses=problems(400, 401, 409),
+        **NEEDS_TOKEN,
+    )
     async def add_book(self, write: Writes, data: JSONBody[NewBook]) -> Negotiated[BookView]:
         """Add a book; its author is added too where the library has none of that name."""
         book = await write(service.add_book, data)
         return Negotiated(book, headers={"Location": f"/books/{book.id}"})
 
-    @patch("/{book_id:int}", summary="Change a book", responses=problems(400, 401, 404, 409), **NEEDS_TOKEN)
+    @patch(
+        "/{book_id:int}",
+        summary="Change a book",
+        response_description="The book as it is now.",
+        responses=problems(400, 401, 404, 409),
+        **NEEDS_TOKEN,
+    )
     async def change_book(self, write: Writes, book_id: PathId, data: JSONBody[BookChange]) -> BookView:
         """Change the fields that are given and leave the others."""
         return await write(service.change_book, book_id, data)

@@ -10,7 +10,14 @@ MAX_COPIES = 1000
 
 Title = Annotated[Line, Meta(examples=["The Left Hand of Darkness"])]
 AuthorName = Annotated[Line, Meta(examples=["Ursula K. Le Guin"])]
-Isbn = Annotated[str, Meta(pattern=r"^([0-9]{9}[0-9X]|[0-9]{13})$(?!\n)", examples=["9780441478125"])]
+Isbn = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9]{9}[0-9X]|[0-9]{13})$(?!\n)",
+        description="An ISBN of 10 or 13 characters without hyphens: digits, and X at the end of 10.",
+        examples=["9780441478125"],
+    ),
+]
 # `gt=-1` and not `ge=0`: Litestar 2.25 leaves a bound of 0 out of the description of an optional field.
 Copies = Annotated[int, Meta(gt=-1, le=MAX_COPIES, description="How many the library owns.", examples=[3])]
 Available = Annotated[int, Meta(ge=0, description="How many of them are free to borrow.", examples=[2])]

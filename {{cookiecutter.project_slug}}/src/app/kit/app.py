@@ -9,16 +9,16 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.openapi.spec import Tag
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, logs, openapi, security
+from app.kit import facts, health, logs, openapi
+from app.kit.bodies import JsonRequest
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.database import Database, Read, Write
 from app.kit.edge import Edge
-from app.kit.errors import EXCEPTION_HANDLERS, JsonRequest
+from app.kit.errors import EXCEPTION_HANDLERS
 from app.kit.http_cache import HttpCache
 from app.kit.logs import RequestLog
 from app.kit.module import Module
@@ -90,13 +90,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
                 compresses="compress" not in settings.practices_off,
             )
         ],
-        openapi_config=OpenAPIConfig(
-            title=title,
-            version="0.1.0",
-            components=security.COMPONENTS,
-            path=openapi.PATH,
-            render_plugins=[ScalarRenderPlugin(path="/")],
-        ),
+        openapi_config=openapi.config(title, [*(Tag(module.name, module.about) for module in modules), health.TAG]),
         plugins=[openapi.ClosedInputs()],
         request_class=JsonRequest,
         response_class=Negotiated,

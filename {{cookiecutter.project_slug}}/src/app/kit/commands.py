@@ -9,13 +9,16 @@ from collections.abc import Sequence
 
 import uvicorn
 from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 from uvicorn.supervisors import ChangeReload
 
 from app.kit import migrations
 from app.kit.app import connect
 from app.kit.cache_store import CacheStore
-from app.kit.database import Database
+from app.kit.database import Database, lock
 from app.kit.module import Module
+from app.kit.outage import outage
 from app.kit.settings import Settings, SettingsError, make_env_file
 
 DRAIN_SECONDS = 10
@@ -49,10 +52,19 @@ def run(modules: Sequence[Module], factory: str) -> None:
             case "seed":
                 seeded = asyncio.run(_seed(settings, modules))
                 print("Added the sample data." if seeded else "There is data already: nothing was added.")
-    except (SettingsError, CommandFailed, CommandError) as error:
-        sys.exit(f"error: {error}")
+    except (SettingsError, CommandFailed, CommandError, SQLAlchemyError, OSError) as error:
+        sys.exit(f"error: {_message(error)}")
     except KeyboardInterrupt:
         sys.exit(0)  # Ctrl-C is how a server is meant to end
+
+
+def _message(error: Exception) -> str:
+    """Return the line that says what to do; raise `error` again where it is a fault of the code."""
+    if reason := outage(error):
+        return _unusable(reason)
+    if isinstance(error, SQLAlchemyError | OSError):
+        raise error
+    return str(error)
 
 
 def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:
@@ -74,7 +86,8 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     if asyncio.run(_seed(settings, modules)):
         print("Added the sample data.")
     address = _address(settings)
-    print(f"\n  API      {address}/books\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
+    path = modules[0].controllers[0].path
+    print(f"\n  API      {address}{path}\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
     print("Ctrl-C stops it.", flush=True)
     config = _server_config(settings, factory, reload=True)
     ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
@@ -111,10 +124,11 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # the last two for what can't be a name at all
         listener.close()
+        reason = getattr(error, "strerror", None) or error
         raise CommandFailed(
-            f"can't listen on {_address(settings)} ({error.strerror}): stop what listens there, or set HOST or PORT"
+            f"can't listen on {_address(settings)} ({reason}): stop what listens there, or set HOST or PORT"
         ) from None
     listener.listen()  # from now on a request waits for the application instead of being refused
     return listener
@@ -133,8 +147,12 @@ async def _reach(settings: Settings, modules: Sequence[Module], store: CacheStor
         await database.close()
         _join_threads()
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise CommandFailed(f"the database of DATABASE_URL can't be used: {reason}") from None
+        raise CommandFailed(_unusable(reason)) from None
     return database
+
+
+def _unusable(reason: str) -> str:
+    return f"the database of DATABASE_URL can't be used: {reason}"
 
 
 def _join_threads() -> None:
@@ -163,7 +181,12 @@ async def _seed(settings: Settings, modules: Sequence[Module]) -> bool:
     database = await _reach(settings, modules, store)
     await store.open()
     try:
-        return any([await database.write(module.seed) for module in modules])
+        return any([await database.write(_seed_alone, module) for module in modules])
     finally:
         await database.close()
         await store.close()
+
+
+async def _seed_alone(session: AsyncSession, module: Module) -> bool:
+    await lock(session, "sample data of", module.name)  # of two at once, the later finds the work done
+    return await module.seed(session)

@@ -46,7 +46,8 @@ CONNECT_SECONDS = 2
 COMMAND_SECONDS = 5
 POOL_SIZE = 10
 ATTEMPTS = 3
-PING = text("SELECT 1")
+# SQLite answers SELECT 1 without a look at its file.
+PINGS = {"sqlite": text("SELECT 1 FROM sqlite_master LIMIT 1"), "postgresql": text("SELECT 1")}
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
 # PostgreSQL's codes for "serialization failure" and "deadlock detected" (manual, appendix A): the same work
 # succeeds when it runs again.
@@ -121,7 +122,7 @@ class Read:
 
     async def ping(self) -> None:
         """Run the smallest query there is; raise what the driver raises where the database can't be reached."""
-        await self.all(PING)
+        await self.all(PINGS[self._engine.dialect.name])
 
     async def _run(self, statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[AnyRow]:
         # One greenlet for all of it: a tenth of a read's CPU time less than one for each of AsyncConnection's calls.
@@ -205,10 +206,13 @@ def parse_url(url: str) -> URL:
     except (ArgumentError, KeyError, ValueError):
         raise SettingsError(
             "DATABASE_URL is not an address this project knows: "
-            "write sqlite:///library.db or postgresql://user:password@host:5432/name"
+            "write sqlite:///app.db or postgresql://user:password@host:5432/name"
         ) from None
-    if address.drivername.startswith("sqlite") and address.database in {None, "", ":memory:"}:
-        raise SettingsError("DATABASE_URL names no file: write sqlite:///library.db")
+    if address.drivername.startswith("sqlite"):
+        if address.database in {None, "", ":memory:"}:
+            raise SettingsError("DATABASE_URL names no file: write sqlite:///app.db")
+        if address.query:
+            raise SettingsError("DATABASE_URL of SQLite takes nothing after `?`: write sqlite:///app.db")
     if "sslmode" in address.query:  # libpq's spelling, which hosting providers hand out; asyncpg says `ssl`
         mode = address.query["sslmode"]
         address = address.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})

@@ -11,14 +11,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import ReceiveMessage
 
 from app.kit import openapi
-from app.kit.errors import send_problem
+from app.kit.errors import RETRY_SECONDS, send_problem
 
 log = structlog.get_logger()
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
-RETRY_SECONDS = 5
 CLOSE = {"Connection": "close"}
 
 GUARDS = [

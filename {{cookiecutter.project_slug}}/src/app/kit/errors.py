@@ -7,12 +7,19 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.datastructures import State
-from litestar.exceptions import ClientException, HTTPException, SerializationException
+from litestar.exceptions import HTTPException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.types import ExceptionHandlersMap, Send
 
+from app.kit.outage import outage
+
 log = structlog.get_logger()
+
+RETRY_SECONDS = 5
+# As RFC 9110 names them; Python does so from 3.13 on.
+TITLES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 
 
 class NotFound(Exception):
@@ -49,11 +56,19 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         status: ResponseSpec(
             Problem,
             generate_examples=False,
-            description=HTTPStatus(status).phrase,
+            examples=[Example(value=_example(status))],
+            description=_title(status),
             media_type="application/problem+json",  # type: ignore[arg-type]
         )
         for status in statuses
     }
+
+
+def _example(status: int) -> dict[str, Any]:
+    example = {"title": _title(status), "status": status, "detail": "What was wrong, and what to do."}
+    if status == HTTPStatus.BAD_REQUEST:
+        example["errors"] = [{"field": "limit", "message": "Expected `int` <= 100"}]
+    return example
 
 
 def problem_response(
@@ -61,7 +76,7 @@ def problem_response(
 ) -> Response[Problem]:
     """Return an answer of `status` that says `detail`, and which parts of the request were wrong."""
     return Response(
-        Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []),
+        Problem(title=_title(status), status=status, detail=detail, errors=errors or []),
         status_code=status,
         media_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},
@@ -70,22 +85,15 @@ def problem_response(
 
 async def send_problem(send: Send, status: int, detail: str, headers: Mapping[str, str]) -> None:
     """Answer `status` with `detail` where no handler is at work: outside of Litestar."""
-    body = msgspec.json.encode(Problem(title=HTTPStatus(status).phrase, status=status, detail=detail))
+    body = msgspec.json.encode(Problem(title=_title(status), status=status, detail=detail))
     given = {"Content-Type": "application/problem+json", "Content-Length": str(len(body)), **headers}
     encoded = [(name.lower().encode(), value.encode()) for name, value in given.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-class JsonRequest(Request[Any, Any, State]):
-    """A request whose body, where it is no JSON at all, is the client's error whatever is wrong with it."""
-
-    async def json(self) -> Any:  # noqa: ANN401
-        """Return the decoded body; raise ClientException (400)."""
-        try:
-            return await super().json()
-        except (SerializationException, UnicodeDecodeError) as error:
-            raise ClientException(f"The body is not valid JSON: {error}.") from None
+def _title(status: int) -> str:
+    return TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def _http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -114,13 +122,23 @@ def _conflict(_request: Request[Any, Any, Any], error: Conflict) -> Response[Pro
     return problem_response(HTTPStatus.CONFLICT, str(error))
 
 
+def _too_large(request: Request[Any, Any, Any], _error: RequestEntityTooLarge) -> Response[Problem]:
+    limit = request.route_handler.resolve_request_max_body_size() or 0
+    return problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has more than {limit // 1024} KiB.")
+
+
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    if reason := outage(error):
+        log.error("database unavailable", method=request.method, path=request.url.path, reason=reason)
+        detail = f"The database can't serve this now: try again in {RETRY_SECONDS} s."
+        return problem_response(503, detail, headers={"Retry-After": str(RETRY_SECONDS)})
     log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
     return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; it has been logged.")
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     HTTPException: _http,
+    RequestEntityTooLarge: _too_large,
     NotFound: _not_found,
     Conflict: _conflict,
     Exception: _unexpected,

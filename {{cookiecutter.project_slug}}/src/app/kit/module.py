@@ -13,6 +13,8 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     """One part of the application that owns its tables (`<name>_…`), its migrations and its addresses."""
 
     name: str
+    about: str | None = None
+    """What the API's description says of it."""
     controllers: Sequence[type[Controller]]
     hears: Sequence[tuple[type[Fact], Handler]] = ()
     seed: Callable[[AsyncSession], Awaitable[bool]]

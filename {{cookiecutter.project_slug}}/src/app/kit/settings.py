@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     """What a process needs to know from outside; each field is the environment variable of that name."""
 
     api_token: Annotated[str, msgspec.Meta(min_length=16)]
-    database_url: str = "sqlite:///library.db"
+    database_url: str = "sqlite:///app.db"
     cache_url: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8000
@@ -73,14 +73,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
 def make_env_file(example: Path = Path(".env.example")) -> bool:
     """Write `.env` from `example` with a fresh API token, readable by its owner only; return whether it was made.
 
-    An existing file, or a token in the environment, is left alone. Raises SettingsError where the file can't
-    be written.
+    An existing file, a token in the environment and a folder without `example`, which is no project's, are left
+    alone. Raises SettingsError where the file can't be written.
     """
-    if os.environ.get("API_TOKEN") or ENV_FILE.exists():
+    if os.environ.get("API_TOKEN") or ENV_FILE.exists() or not example.exists():
         return False
-    template = example.read_text(encoding="utf-8") if example.exists() else "API_TOKEN=\n"
-    text = template.replace("API_TOKEN=\n", f"API_TOKEN={secrets.token_urlsafe(32)}\n", 1)
     try:
+        text = example.read_text(encoding="utf-8").replace(
+            "API_TOKEN=\n", f"API_TOKEN={secrets.token_urlsafe(32)}\n", 1
+        )
         # O_EXCL: of two processes that start at once, one makes the file and the other reads it.
         descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -93,6 +94,8 @@ def make_env_file(example: Path = Path(".env.example")) -> bool:
 
 
 def _read_env_file() -> dict[str, str]:
+    if ENV_FILE.is_dir():
+        raise SettingsError(".env is a folder: move it away, and the next start makes the file")
     try:
         return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:

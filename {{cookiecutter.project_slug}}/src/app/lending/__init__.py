@@ -3,4 +3,6 @@
 from app.kit.module import Module
 from app.lending import api, events, sample
 
-MODULE = Module(name="lending", controllers=[api.Members, api.Loans], hears=events.HEARS, seed=sample.seed)
+MODULE = Module(
+    name="lending", about=__doc__, controllers=[api.Members, api.Loans], hears=events.HEARS, seed=sample.seed
+)

@@ -16,7 +16,12 @@ class Members(Controller):
     path = "/members"
     tags = ("lending",)
 
-    @post(summary="Add a member", responses=problems(400, 401, 409), **NEEDS_TOKEN)
+    @post(
+        summary="Add a member",
+        response_description="The member, with an id.",
+        responses=problems(400, 401, 409),
+        **NEEDS_TOKEN,
+    )
     async def add_member(self, write: Writes, data: JSONBody[NewMember]) -> MemberView:
         """Add someone who may borrow."""
         return await write(service.add_member, data)
@@ -25,6 +30,7 @@ class Members(Controller):
         "/{member_id:int}/loans",
         dependencies={"chosen": fields_of(LoanView)},
         summary="List a member's loans",
+        response_description="The page.",
         responses=problems(400, 401, 404),
         **NEEDS_TOKEN,
     )
@@ -44,7 +50,12 @@ class Loans(Controller):
     path = "/loans"
     tags = ("lending",)
 
-    @post(summary="Borrow a book", responses=problems(400, 401, 404, 409), **NEEDS_TOKEN)
+    @post(
+        summary="Borrow a book",
+        response_description="The loan, with its id.",
+        responses=problems(400, 401, 404, 409),
+        **NEEDS_TOKEN,
+    )
     async def borrow(self, write: Writes, data: JSONBody[NewLoan]) -> LoanView:
         """Lend a copy to a member; 409 when none is free."""
         return await write(service.borrow, data)
@@ -52,6 +63,7 @@ class Loans(Controller):
     @post(
         "/{loan_id:int}/return",
         summary="Return a book",
+        response_description="The loan, ended.",
         status_code=200,
         responses=problems(400, 401, 404),
         **NEEDS_TOKEN,

@@ -9,7 +9,14 @@ from app.kit.schemas import UNASKED, Id, Input, Line, Next, Schema
 
 MemberName = Annotated[Line, Meta(examples=["Ada Byron"])]
 Email = Annotated[
-    str, Meta(min_length=3, max_length=254, pattern=r"^[!-?A-~]+@[!-?A-~]+$(?!\n)", examples=["ada@example.org"])
+    str,
+    Meta(
+        min_length=3,
+        max_length=254,
+        pattern=r"^[!-?A-~]+@[!-?A-~]+$(?!\n)",
+        description="An e-mail address in ASCII, with one `@` and no space.",
+        examples=["ada@example.org"],
+    ),
 ]
 
 
