@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import migrations
-from app.kit.database import Database, parse_url
+from app.kit.database import Database
+from app.kit.engines import parse_url
 from app.main import MODULES
 from tests.conftest import TOKEN_HEADER
 

@@ -9,30 +9,23 @@ from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import (
-    URL,
     BigInteger,
-    Connection,
     DateTime,
     Dialect,
-    Engine,
     Executable,
     Integer,
     MetaData,
     Row,
     Select,
     TypeDecorator,
-    event,
-    make_url,
     text,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.util import greenlet_spawn
 
 from app.kit.changes import ChangeNotingSession, changes_of
-from app.kit.settings import SettingsError
+from app.kit.engines import new_engines
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -41,10 +34,6 @@ Committed: TypeAlias = Callable[[set[str]], Awaitable[None]]
 """Is told the tags (`kit/changes.py`) of what a transaction changed, right after its commit."""
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-CONNECT_SECONDS = 2
-COMMAND_SECONDS = 5
-POOL_SIZE = 10
 ATTEMPTS = 3
 # SQLite answers SELECT 1 without a look at its file.
 PINGS = {"sqlite": text("SELECT 1 FROM sqlite_master LIMIT 1"), "postgresql": text("SELECT 1")}
@@ -182,8 +171,7 @@ class Database:
 
         Raises SettingsError for a bad address.
         """
-        address = parse_url(url)
-        self._reads, self._writes = _sqlite(address) if address.drivername.startswith("sqlite") else _postgres(address)
+        self._reads, self._writes = new_engines(url)
         self.read = Read(self._reads)
         self.write = Write(self._writes, context or {}, committed)
 
@@ -196,64 +184,3 @@ class Database:
         """Close every pooled connection."""
         await self._reads.dispose()
         await self._writes.dispose()
-
-
-def parse_url(url: str) -> URL:
-    """Return `url`, as people write it, with the async driver named; raise SettingsError."""
-    try:
-        address = make_url(url)
-        address = address.set(drivername=DRIVERS[address.get_backend_name()])
-    except (ArgumentError, KeyError, ValueError):
-        raise SettingsError(
-            "DATABASE_URL is not an address this project knows: "
-            "write sqlite:///app.db or postgresql://user:password@host:5432/name"
-        ) from None
-    if address.drivername.startswith("sqlite"):
-        if address.database in {None, "", ":memory:"}:
-            raise SettingsError("DATABASE_URL names no file: write sqlite:///app.db")
-        if address.query:
-            raise SettingsError("DATABASE_URL of SQLite takes nothing after `?`: write sqlite:///app.db")
-    if "sslmode" in address.query:  # libpq's spelling, which hosting providers hand out; asyncpg says `ssl`
-        mode = address.query["sslmode"]
-        address = address.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return address
-
-
-def _sqlite(address: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    reads = create_async_engine(
-        address, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_size=POOL_SIZE, max_overflow=0
-    )
-    # SQLite has one writer at a time: ours wait for each other in the pool, not in SQLite's polling.
-    writes = create_async_engine(address, pool_size=1, max_overflow=0)
-    _on_connect(reads.sync_engine, "query_only = ON")
-    _on_connect(writes.sync_engine, "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
-
-    @event.listens_for(writes.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # Takes the write lock at once: a transaction that read first could not get it later without a deadlock.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return reads, writes
-
-
-def _on_connect(engine: Engine, *pragmas: str) -> None:
-    @event.listens_for(engine, "connect")
-    def connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # the driver opens no transaction of its own
-        cursor = connection.cursor()
-        for pragma in (f"busy_timeout = {COMMAND_SECONDS * 1000}", *pragmas):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-
-def _postgres(address: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    timeouts = {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS}
-    reads = create_async_engine(
-        address,
-        isolation_level="AUTOCOMMIT",
-        pool_reset_on_return=None,
-        pool_size=POOL_SIZE,
-        connect_args={**timeouts, "server_settings": {"default_transaction_read_only": "on"}},
-    )
-    writes = create_async_engine(address, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args=timeouts)
-    return reads, writes

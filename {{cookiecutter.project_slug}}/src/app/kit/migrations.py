@@ -12,7 +12,8 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.kit.database import UtcDateTime, parse_url
+from app.kit.database import UtcDateTime
+from app.kit.engines import parse_url
 
 DIRECTORY = Path("migrations")
 
