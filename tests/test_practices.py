@@ -18,7 +18,9 @@ FAILED = 1
 DESCRIPTION = (BASE / "docs" / "practices.md").read_text(encoding="utf-8")
 GUARDS = {
     switch: re.findall(r"`(tests/\S+\.py)`", tests)
-    for switch, tests in re.findall(r"^- Switch: `PRACTICES_OFF=(\w+)`\n(?:- .*\n)*?- Tests: (.+)\n", DESCRIPTION, re.M)
+    for switch, tests in re.findall(
+        r"^- Switch: `PRACTICES_OFF=(\w+)`\n(?:- .*\n)*?- Tests: (.+)\n", DESCRIPTION, re.MULTILINE
+    )
 }
 """The test files of each practice with a switch."""
 
@@ -32,7 +34,7 @@ def project(bake: Bake) -> Path:
 
 def test_every_switch_is_described_with_the_tests_that_guard_it() -> None:
     settings = (BASE / "src" / "app" / "kit" / "settings.py").read_text(encoding="utf-8")
-    (names,) = re.findall(r"^Practice = Literal\[([^]]+)\]", settings, re.M)
+    (names,) = re.findall(r"^Practice = Literal\[([^]]+)\]", settings, re.MULTILINE)
     assert sorted(GUARDS) == sorted(re.findall(r'"(\w+)"', names))
     assert all(GUARDS.values())
 
