@@ -54,7 +54,8 @@ def server(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             process.wait()
 
 
-def test_a_project_passes_its_own_checks(project: Path) -> None:
+def test_a_project_passes_its_own_checks(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DEBUG_TEMPROOT", str(tmp_path))  # its pytest is not to tidy up after this one
     assert _uv(project, "run", "poe", "check") == 0
 
 

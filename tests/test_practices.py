@@ -36,11 +36,11 @@ def test_every_switch_is_described_with_the_tests_that_guard_it() -> None:
 
 
 @pytest.mark.parametrize("practice", GUARDS)
-def test_the_tests_of_a_practice_fail_without_it(practice: str, project: Path) -> None:
+def test_the_tests_of_a_practice_fail_without_it(practice: str, project: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [UV, "run", "pytest", "-q", "-x", "-k", "sqlite or not postgresql", *GUARDS[practice]],
         cwd=project,
-        env={**os.environ, "PRACTICES_OFF": practice},
+        env={**os.environ, "PRACTICES_OFF": practice, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,

@@ -16,12 +16,10 @@ async def relayed(url: str) -> AsyncGenerator[tuple[str, asyncio.Event]]:
     relays: set[asyncio.Task[None]] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while content := await reader.read(65536):
-                await passes.wait()
-                writer.write(content)
-        finally:
-            writer.close()
+        while content := await reader.read(65536):
+            await passes.wait()
+            writer.write(content)
+        writer.close()
 
     async def relay(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         if folder := address.query.get("host"):
