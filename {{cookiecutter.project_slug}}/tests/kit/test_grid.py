@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
 from app.kit import grid as grid_module
+from app.kit import logs
 from app.kit.carbon import Forecast, Point
 from app.kit.database import Database, parse_url
 from app.kit.deferral import Base, Deferral, latest_decisions, mean_intensities, new_deferral
@@ -168,6 +169,7 @@ async def test_what_is_no_forecast_in_grams_a_kilowatt_hour_is_not_used(
 ) -> None:
     standin.be_well(answer)
     grid = grid_of(standin, provider)
+    logs.configure("info")
     with capture_logs() as lines:
         forecasts = await grid.forecasts(NOW, MORNING)
     await grid.close()

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from app.kit import logs
 from app.kit.breaker import FAILURES, OPEN_SECONDS
 from app.kit.outgoing import BadAnswer, CallFailed, Limits, Refused, System, Unavailable
 from tests.conftest import make_settings
@@ -257,6 +258,7 @@ async def test_a_call_from_before_says_nothing_about_now(standin: StandIn, clock
 async def test_each_change_of_state_is_one_line_in_the_log(standin: StandIn, clock: Clock) -> None:
     standin.be_wrong()
     async with system(standin.url, clock=clock) as greeter:
+        logs.configure("info")
         with capture_logs() as lines:
             await fail(greeter, FAILURES * 2)
             clock.now += OPEN_SECONDS
