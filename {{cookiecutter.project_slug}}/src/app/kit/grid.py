@@ -43,8 +43,11 @@ class Grid:
             if self._kept is not None and self._age(now) < OLDEST:
                 forecasts.append(("live" if self._age(now) < FRESH else "cached", self._kept[1]))
         # The averages of a year are averages in this sense too: no substitute for a marginal forecast.
-        if self._signal == "average" and (profile := profile_forecast(self._zone, now, until)) is not None:
-            forecasts.append(("profile", profile))
+        if self._signal == "average":
+            # In a thread, because a time zone is read from a file.
+            profile = await asyncio.to_thread(profile_forecast, self._zone, now, until)
+            if profile is not None:
+                forecasts.append(("profile", profile))
         return forecasts
 
     async def close(self) -> None:

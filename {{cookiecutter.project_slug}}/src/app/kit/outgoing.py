@@ -28,6 +28,11 @@ class CallFailed(Exception):
 class Unavailable(CallFailed):
     """It is down, too slow, overloaded, or left alone because it was: try later."""
 
+    def __init__(self, message: str, *, momentary: bool = False) -> None:
+        """Take what happened, and whether that may be over in a moment."""
+        super().__init__(message)
+        self.momentary = momentary
+
 
 class BadAnswer(CallFailed):
     """It answered something else than it is documented to."""
@@ -39,10 +44,6 @@ class Refused(CallFailed):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-
-
-class _WorthARetry(Unavailable):
-    """A failure that may be gone in a moment."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ class System:
         self._url = url.rstrip("/")
         self._limits = limits or Limits()
         self._headers = dict(headers or {})
-        self._retries = Retries(_WorthARetry, on="retry" not in off)
+        self._retries = Retries(lambda error: isinstance(error, Unavailable) and error.momentary, on="retry" not in off)
         self._places = asyncio.Semaphore(self._limits.calls)
         self._breaker = None if "breaker" in off else Breaker(name, clock)
         self._session: aiohttp.ClientSession | None = None
@@ -136,8 +137,7 @@ class System:
             with self._guard():
                 status, body = await self._exchange(path, parameters)
                 if status in TRY_LATER:
-                    kind = _WorthARetry if status in TRY_AGAIN else Unavailable
-                    raise kind(f"{self._name} answered {status}")
+                    raise Unavailable(f"{self._name} answered {status}", momentary=status in TRY_AGAIN)
                 if status == 200:  # noqa: PLR2004 - all that a GET for JSON can hope for
                     return self._decode(body, into)
         finally:
@@ -178,9 +178,10 @@ class System:
                         raise BadAnswer(f"{self._name} answered more than {self._limits.answer_bytes} bytes")
                 return response.status, bytes(body)
         except TimeoutError:
-            raise _WorthARetry(f"{self._name} gave no answer within {self._limits.total_seconds} s") from None
+            late = f"{self._name} gave no answer within {self._limits.total_seconds} s"
+            raise Unavailable(late, momentary=True) from None
         except aiohttp.ClientError as error:
-            raise _WorthARetry(f"{self._name} can't be reached: {error}") from None
+            raise Unavailable(f"{self._name} can't be reached: {error}", momentary=True) from None
 
     def _decode(self, body: bytes, into: type[Answer]) -> Answer:
         try:

@@ -1,6 +1,6 @@
 """Retries with restraint: a few, spread out, and no more in all than what is asked can bear."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 
 import stamina
 
@@ -16,8 +16,8 @@ JITTER_SECONDS = 0.2
 class Retries:
     """The retries of all calls to one system: one in advance, then one for every five calls."""
 
-    def __init__(self, worth_it: type[Exception], *, on: bool) -> None:
-        """Take the error after which another try may help, and whether there are any."""
+    def __init__(self, worth_it: Callable[[Exception], bool], *, on: bool) -> None:
+        """Take which errors are worth another try, and whether there is any."""
         self.made = 0
         self._worth_it = worth_it
         self._attempts = ATTEMPTS if on else 1
@@ -31,7 +31,7 @@ class Retries:
         def again(error: Exception) -> bool:
             nonlocal left
             left -= 1
-            if not isinstance(error, self._worth_it) or not left or self._earned < 1:
+            if not self._worth_it(error) or not left or self._earned < 1:
                 return False
             self._earned -= 1
             self.made += 1
