@@ -6,6 +6,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from app.kit.database import Key, new_metadata
 
 WORD_LENGTH = 50
+MAX_URL = 500
 
 
 class Base(DeclarativeBase):
@@ -39,6 +40,7 @@ class Book(Base):
     copies: Mapped[int]
     on_loan: Mapped[int] = mapped_column(default=0)
     """How many copies are lent: lending's number, kept here so that a list needs no second question."""
+    cover_url: Mapped[str | None] = mapped_column(String(MAX_URL))
 
     author: Mapped[Author] = relationship(lazy="raise")
 

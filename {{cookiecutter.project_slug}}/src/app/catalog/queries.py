@@ -27,6 +27,7 @@ BOOK = Source(
         "author.name": Author.name,
         "copies": Book.copies,
         "available": AVAILABLE,
+        "cover_url": Book.cover_url,
     },
     joins={"author.name": Book.author},
 )

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from app.catalog.models import MAX_URL
 from app.kit.schemas import UNASKED, Id, Input, Line, Next, Schema
 
 MAX_COPIES = 1000
@@ -22,6 +23,17 @@ Isbn = Annotated[
 Copies = Annotated[int, Meta(gt=-1, le=MAX_COPIES, description="How many the library owns.", examples=[3])]
 Available = Annotated[int, Meta(ge=0, description="How many of them are free to borrow.", examples=[2])]
 
+# Nothing but visible ASCII: it comes from elsewhere and goes into pages.
+CoverUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[!-~]+$(?!\n)",
+        max_length=MAX_URL,
+        description="A picture of its cover, somewhere else.",
+        examples=["https://covers.openlibrary.org/b/id/12379585-M.jpg"],
+    ),
+]
+
 
 class AuthorView(Schema):
     """Who wrote a book."""
@@ -39,6 +51,7 @@ class BookView(Schema):
     author: AuthorView = UNASKED
     copies: Copies = UNASKED
     available: Available = UNASKED
+    cover_url: CoverUrl | None = UNASKED
 
 
 class BookPage(Schema):

@@ -1,7 +1,7 @@
 """What the catalogue does: its writes, as units of work. Knows no HTTP and no cache."""
 
 from msgspec import UNSET
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,8 +39,8 @@ async def change_book(session: AsyncSession, book_id: int, change: BookChange) -
     book.author = author
     if change.title is not UNSET:
         book.title = change.title
-    if change.isbn is not UNSET:
-        book.isbn = change.isbn
+    if change.isbn is not UNSET and change.isbn != book.isbn:
+        book.isbn, book.cover_url = change.isbn, None
     if change.copies is not UNSET:
         book.copies = change.copies
     await _save(session, book)
@@ -49,6 +49,11 @@ async def change_book(session: AsyncSession, book_id: int, change: BookChange) -
         await _index_words(session, book)
     await facts.state(session, BookChanged(book.id, book.title, book.copies))
     return _view(book)
+
+
+async def keep_cover(session: AsyncSession, book_id: int, isbn: str, cover_url: str | None) -> None:
+    """Keep where the cover of a book is, unless it has got another ISBN than `isbn` since that was looked up."""
+    await session.execute(update(Book).where(Book.id == book_id, Book.isbn == isbn).values(cover_url=cover_url))
 
 
 async def _author_named(session: AsyncSession, name: str) -> Author:
@@ -91,4 +96,5 @@ def _view(book: Book) -> BookView:
         author=AuthorView(id=book.author.id, name=book.author.name),
         copies=book.copies,
         available=max(book.copies - book.on_loan, 0),
+        cover_url=book.cover_url,
     )

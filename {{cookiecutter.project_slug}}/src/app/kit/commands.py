@@ -1,4 +1,4 @@
-"""The command line: what `poe dev`, `serve`, `migrate`, `revision` and `seed` run."""
+"""The command line: what `poe dev`, `serve`, `migrate`, `revision`, `seed` and `carbon` run."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import uvicorn
 from alembic.util import CommandError
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from uvicorn.supervisors import ChangeReload
 
-from app.kit import migrations
+from app.kit import carbon_command, migrations
 from app.kit.app import connect
 from app.kit.cache_store import CacheStore
 from app.kit.database import Database, lock
@@ -49,6 +50,8 @@ def run(modules: Sequence[Module], factory: str) -> None:
                 print("The tables are at their newest version.")
             case "revision":
                 asyncio.run(migrations.revise(settings.database_url, arguments.module, arguments.message))
+            case "carbon":
+                print(carbon_command.figures(arguments) or _carbon(arguments.svg, settings, modules))
             case "seed":
                 seeded = asyncio.run(_seed(settings, modules))
                 print("Added the sample data." if seeded else "There is data already: nothing was added.")
@@ -74,6 +77,7 @@ def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:
     commands.add_parser("serve", help="serve in production mode: one worker, HOST and PORT from the settings")
     commands.add_parser("migrate", help="bring the tables to their newest version")
     commands.add_parser("seed", help="add the sample data to an empty database")
+    carbon_command.add_parser(commands)
     revision = commands.add_parser("revision", help="write the migration from the tables as they are to the models")
     revision.add_argument("module", choices=modules)
     revision.add_argument("message", help="what the migration does, in a few words")
@@ -100,6 +104,17 @@ def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
         raise CommandFailed(f"the tables of {' and '.join(late)} are not at their newest version: run `poe migrate`")
     print(f"Serving on {_address(settings)}", flush=True)
     uvicorn.Server(_server_config(settings, factory, reload=False)).run([listener])
+
+
+def _carbon(picture: Path | None, settings: Settings, modules: Sequence[Module]) -> str:
+    report = asyncio.run(_report(settings, modules, as_svg=picture is not None))
+    if picture is None:
+        return report
+    try:
+        picture.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{picture} can't be written: {error.strerror}") from None
+    return f"Wrote {picture}."
 
 
 def _server_config(settings: Settings, factory: str, *, reload: bool) -> uvicorn.Config:
@@ -174,6 +189,14 @@ async def _migrate(settings: Settings, modules: Sequence[Module]) -> None:
 async def _behind(settings: Settings, modules: Sequence[Module]) -> list[str]:
     await _check(settings, modules)
     return await migrations.behind(settings.database_url, [module.name for module in modules])
+
+
+async def _report(settings: Settings, modules: Sequence[Module], *, as_svg: bool) -> str:
+    database = await _reach(settings, modules, CacheStore(settings.cache_url))
+    try:
+        return await carbon_command.report(settings, database.read, as_svg=as_svg)
+    finally:
+        await database.close()
 
 
 async def _seed(settings: Settings, modules: Sequence[Module]) -> bool:

@@ -13,8 +13,11 @@ from dotenv import dotenv_values
 
 ENV_FILE = Path(".env")
 
-Practice = Literal["cache", "compress", "fields", "query_log", "throttle"]
+Practice = Literal["breaker", "cache", "compress", "deferrable", "fields", "query_log", "retry", "throttle"]
 """A sustainability practice that PRACTICES_OFF can switch off; `docs/practices.md` describes each."""
+
+GridProvider = Literal["profile", "carbon_intensity", "electricity_maps", "carbon_aware_sdk"]
+"""Who says how clean the electricity will be: `kit/grid.py` describes each."""
 
 
 class SettingsError(Exception):
@@ -36,6 +39,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     log_every: Annotated[int, msgspec.Meta(ge=1)] = 10
     slow_query_ms: Annotated[int, msgspec.Meta(ge=0)] = 100
     repeated_statement: Literal["warn", "fail"] = "warn"
+    grid_provider: GridProvider = "profile"
+    grid_zone: str = ""
+    grid_signal: Literal["average", "marginal"] = "average"
+    grid_url: str = ""
+    grid_token: str = ""
+    open_library_url: str = ""
     practices_off: frozenset[Practice] = frozenset()
 
     def __post_init__(self) -> None:
@@ -45,11 +54,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
                 "CACHE_URL is not an address this project knows: write redis://host:6379 or valkey://host:6379 "
                 "(rediss:// or valkeys:// for TLS), or leave it empty for the memory of the process"
             )
+        for name, url in (("GRID_URL", self.grid_url), ("OPEN_LIBRARY_URL", self.open_library_url)):
+            if url and not _is_web_address(url):
+                raise SettingsError(
+                    f"{name} is no address of a web service: write https://host/path, or leave it empty"
+                )
+        self._check_grid()
         for proxy in self.trusted_proxies:
             try:
                 ip_network(proxy)
             except ValueError as error:
                 raise SettingsError(f"TRUSTED_PROXIES is wrong in .env or the environment: {error}") from None
+
+    def _check_grid(self) -> None:
+        if self.grid_provider != "profile" and not self.grid_zone:
+            raise SettingsError(f"GRID_ZONE is not set: GRID_PROVIDER={self.grid_provider} wants one, such as GB or DE")
+        if self.grid_provider == "carbon_intensity" and self.grid_zone != "GB":
+            raise SettingsError("GRID_ZONE is wrong: GRID_PROVIDER=carbon_intensity knows GB only")
+        if self.grid_provider == "electricity_maps" and not self.grid_token:
+            raise SettingsError("GRID_TOKEN is not set: GRID_PROVIDER=electricity_maps wants the token of your account")
+        if self.grid_provider == "carbon_aware_sdk" and not self.grid_url:
+            raise SettingsError("GRID_URL is not set: GRID_PROVIDER=carbon_aware_sdk runs at an address of yours")
+        if self.grid_signal == "marginal" and self.grid_provider != "carbon_aware_sdk":
+            raise SettingsError(f"GRID_SIGNAL is wrong: GRID_PROVIDER={self.grid_provider} gives averages only")
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -100,6 +127,14 @@ def _read_env_file() -> dict[str, str]:
         return {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f".env can't be read: {error}") from None
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _is_cache_address(url: str) -> bool:

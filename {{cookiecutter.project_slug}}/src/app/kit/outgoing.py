@@ -1,0 +1,198 @@
+"""Calls to other systems: bounded in time, number and size, retried with restraint, and not made to what is down."""
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from app.kit.breaker import Breaker, BreakerOpen, State
+from app.kit.retries import Retries
+
+Answer = TypeVar("Answer")
+
+CHUNK_BYTES = 16 * 1024
+# "Request Timeout", "Too Many Requests" and all that is the server's fault (RFC 9110): later may be better.
+TRY_LATER = {408, 429, *range(500, 600)}
+# Of these, what is worth another try at once. Who says "too many requests" doesn't want one more.
+TRY_AGAIN = {500, 502, 503, 504}
+
+
+class CallFailed(Exception):
+    """Another system gave no answer that can be used; the message names it and says why."""
+
+
+class Unavailable(CallFailed):
+    """It is down, too slow, overloaded, or left alone because it was: try later."""
+
+    def __init__(self, message: str, *, momentary: bool = False) -> None:
+        """Take what happened, and whether that may be over in a moment."""
+        super().__init__(message)
+        self.momentary = momentary
+
+
+class BadAnswer(CallFailed):
+    """It answered something else than it is documented to."""
+
+
+class Refused(CallFailed):
+    """It doesn't do what it was asked for, with `status` 3xx or 4xx: to ask again doesn't help."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one system may cost this process."""
+
+    connect_seconds: float = 2
+    total_seconds: float = 5
+    """For one attempt, from connecting to the last byte of the answer."""
+    calls: int = 8
+    """How many may be under way at once, retries included."""
+    wait_seconds: float = 1
+    """How long a call waits for one of those places."""
+    answer_bytes: int = 1024 * 1024
+
+
+class Counts(msgspec.Struct):
+    """What has happened since the process started."""
+
+    calls: int = 0
+    """Asked for, whatever became of them."""
+    failures: int = 0
+    """Calls that ended in CallFailed other than Refused, or were cancelled."""
+    spared: int = 0
+    """Attempts that were not made because the breaker was open."""
+
+
+class System:
+    """Another system, by the address of its API. Opens no connection before the first call."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        off: frozenset[str],
+        limits: Limits | None = None,
+        headers: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take its name in log and messages, its address, the practices that are off and what each call carries."""
+        self.counts = Counts()
+        self._name = name
+        self._url = url.rstrip("/")
+        self._limits = limits or Limits()
+        self._headers = dict(headers or {})
+        self._retries = Retries(lambda error: isinstance(error, Unavailable) and error.momentary, on="retry" not in off)
+        self._places = asyncio.Semaphore(self._limits.calls)
+        self._breaker = None if "breaker" in off else Breaker(name, clock)
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def retries(self) -> int:
+        """How many attempts were made beyond the first ones."""
+        return self._retries.made
+
+    @property
+    def state(self) -> State:
+        """Whether calls go through: the state of its breaker."""
+        return "closed" if self._breaker is None else self._breaker.state
+
+    async def get(self, path: str, into: type[Answer], parameters: Mapping[str, str] | None = None) -> Answer:
+        """Return the JSON at `path` as an `into`; tried three times at the most, where that may help.
+
+        Raises Unavailable, BadAnswer or Refused. Never call this inside of a unit of work: its transaction would
+        keep others waiting for as long as this takes.
+        """
+        self.counts.calls += 1
+        try:
+            async for attempt in self._retries.attempts():
+                with attempt:
+                    return await self._attempt(path, into, parameters or {})
+        except Refused:
+            raise
+        except BaseException:
+            self.counts.failures += 1
+            raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _attempt(self, path: str, into: type[Answer], parameters: Mapping[str, str]) -> Answer:
+        try:
+            async with asyncio.timeout(self._limits.wait_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Unavailable(f"{self._name} is busy: {self._limits.calls} calls are under way") from None
+        try:
+            with self._guard():
+                status, body = await self._exchange(path, parameters)
+                if status in TRY_LATER:
+                    raise Unavailable(f"{self._name} answered {status}", momentary=status in TRY_AGAIN)
+                if status == 200:  # noqa: PLR2004 - all that a GET for JSON can hope for
+                    return self._decode(body, into)
+        finally:
+            self._places.release()
+        raise Refused(f"{self._name} answered {status} to {path}", status)
+
+    @contextmanager
+    def _guard(self) -> Generator[None]:
+        if self._breaker is None:
+            yield
+            return
+        try:
+            with self._breaker.guard():
+                yield
+        except BreakerOpen:
+            self.counts.spared += 1
+            raise Unavailable(f"{self._name} failed lately and is left alone for some seconds") from None
+
+    async def _exchange(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return status and body of one attempt."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(
+                    total=self._limits.total_seconds, sock_connect=self._limits.connect_seconds
+                ),
+                connector=aiohttp.TCPConnector(limit=self._limits.calls),
+                headers={"Accept": "application/json", **self._headers},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_once,),
+            )
+        try:
+            # A redirect would carry the token of this system to another one.
+            async with self._session.get(f"{self._url}{path}", params=parameters, allow_redirects=False) as response:
+                body = bytearray()
+                async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                    body += chunk
+                    if len(body) > self._limits.answer_bytes:
+                        raise BadAnswer(f"{self._name} answered more than {self._limits.answer_bytes} bytes")
+                return response.status, bytes(body)
+        except TimeoutError:
+            late = f"{self._name} gave no answer within {self._limits.total_seconds} s"
+            raise Unavailable(late, momentary=True) from None
+        except aiohttp.ClientError as error:
+            raise Unavailable(f"{self._name} can't be reached: {error}", momentary=True) from None
+
+    def _decode(self, body: bytes, into: type[Answer]) -> Answer:
+        try:
+            return msgspec.json.decode(body, type=into)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadAnswer(f"{self._name} answered something else than documented: {error}") from None
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send `request`, and not again when the other side hangs up, as aiohttp does: breaker and retries must know."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientError(str(error) or type(error).__name__) from error
