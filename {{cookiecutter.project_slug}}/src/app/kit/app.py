@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -12,7 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, logs, openapi, security
+from app.kit import facts, health, job_queue, jobs, logs, openapi, security
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.database import Database, Read, Write
@@ -24,14 +24,21 @@ from app.kit.module import Module
 from app.kit.negotiation import Negotiated
 from app.kit.settings import Settings
 from app.kit.throttle import Throttle, new_counts
+from app.kit.visits import VISITS, Visits
+from app.kit.wakeups import Wakeups
+from app.kit.worker import Worker, beside
 
 MAX_BODY_BYTES = 64 * 1024
 
 
-def connect(settings: Settings, modules: Sequence[Module], store: CacheStore) -> Database:
-    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`."""
+def connect(settings: Settings, modules: Sequence[Module], store: CacheStore, **context: object) -> Database:
+    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`.
+
+    Its sessions carry `context` too.
+    """
     heard = facts.hearers(hears for module in modules for hears in module.hears)
-    return Database(settings.database_url, {facts.HEARERS: heard}, store.purge)
+    carried = {facts.HEARERS: heard, jobs.AT_ONCE: "jobs" in settings.practices_off, **context}
+    return Database(settings.database_url, carried, store.purge)
 
 
 def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> Litestar:
@@ -41,7 +48,16 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     """
     logs.configure(settings.log_level)
     store = CacheStore(settings.cache_url)
-    database = connect(settings, modules, store)
+    wakeups = Wakeups(settings.database_url)
+    visits = Visits()
+    database = connect(settings, modules, store, **{job_queue.WAKE: wakeups.wake, VISITS: visits})
+    worker = Worker(
+        database,
+        jobs.by_name([*facts.JOBS, *(job for module in modules for job in module.jobs)]),
+        wakeups,
+        lease_seconds=settings.job_lease_seconds,
+        gathers="batch" not in settings.practices_off,
+    )
     counts = new_counts(settings, store.service)
 
     def provide_read() -> Read:
@@ -53,7 +69,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     @asynccontextmanager
     async def open_and_close(_app: Litestar) -> AsyncGenerator[None]:
         await store.open()
-        yield
+        async with AsyncExitStack() as stack:
+            if settings.worker_inside:
+                await stack.enter_async_context(beside(worker))
+            yield
         await counts.close()
         await database.close()
         await store.close()
@@ -90,7 +109,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     )
     _complete_allow_headers(app)
     # Around Litestar and not in it: its own middleware never sees a request that no route matches.
-    handler = app.asgi_handler
+    visits.app = handler = app.asgi_handler
     if "throttle" not in settings.practices_off:
         handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
     app.asgi_handler = RequestLog(Edge(handler, settings.request_seconds))

@@ -7,6 +7,7 @@ from litestar import Controller
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.facts import Fact, Handler
+from app.kit.jobs import Job
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,5 +16,6 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     controllers: Sequence[type[Controller]]
     hears: Sequence[tuple[type[Fact], Handler]] = ()
+    jobs: Sequence[Job] = ()
     seed: Callable[[AsyncSession], Awaitable[bool]]
     """Adds the sample data to an empty module; returns whether it did."""

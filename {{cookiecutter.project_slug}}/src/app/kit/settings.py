@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 ENV_FILE = Path(".env")
 
-Practice = Literal["cache", "compress", "fields", "query_log", "throttle"]
+Practice = Literal["batch", "cache", "compress", "fields", "jobs", "query_log", "throttle"]
 """A sustainability practice that PRACTICES_OFF can switch off; `docs/practices.md` describes each."""
 
 
@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     rate_limit: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")] = "600/minute"
     request_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 10
     trusted_proxies: frozenset[str] = frozenset()
+    worker_inside: bool = False
+    job_lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30
     practices_off: frozenset[Practice] = frozenset()
 
     def __post_init__(self) -> None:
