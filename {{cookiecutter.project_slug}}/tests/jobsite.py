@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import Database
-from app.kit.job_queue import WAKE
+from app.kit.job_inbox import WAKE, tell_workers
 from app.kit.jobs import AT_ONCE, Job, by_name, enqueue
 from app.kit.wakeups import Wakeups
 from app.kit.worker import Worker, beside
@@ -19,7 +19,14 @@ from tests.polling import until
 
 EFFECT = text("INSERT INTO catalog_author (name) VALUES (:name)")
 EFFECTS = text("SELECT name FROM catalog_author ORDER BY id")
-ALL_JOBS = text("SELECT name, attempts, error, died_at, due_at FROM kit_job ORDER BY id")
+JOBS = "SELECT name, attempts, error, died_at, due_at FROM kit_job "
+# Those that wait for the hour of their schedule are always there.
+ASKED_FOR = text(f"{JOBS} WHERE coalesce(unique_key, '') NOT LIKE '% by its schedule' ORDER BY id")
+SCHEDULED = text(f"{JOBS} WHERE unique_key LIKE '% by its schedule' ORDER BY id")
+HURRY = text(
+    "UPDATE kit_job SET due_at = enqueued_at "
+    "WHERE lease IS NULL AND coalesce(unique_key, '') NOT LIKE '% by its schedule'"
+)
 AT_ONCE_AGAIN = timedelta(milliseconds=1)
 
 
@@ -47,12 +54,26 @@ class Site:
         return [row.name.partition("/")[0] for row in await self.database.read.all(EFFECTS)]
 
     async def jobs(self) -> list[Any]:
-        """Return the rows of all jobs."""
-        return list(await self.database.read.all(ALL_JOBS))
+        """Return the rows of the jobs that were asked for."""
+        return list(await self.database.read.all(ASKED_FOR))
+
+    async def scheduled(self) -> list[Any]:
+        """Return the rows of the jobs that wait for the hour of their schedule."""
+        return list(await self.database.read.all(SCHEDULED))
 
     async def idle(self) -> bool:
         """Return whether all jobs are done or dead."""
         return all(row.died_at for row in await self.jobs())
+
+    async def hurry(self) -> None:
+        """Let no job that was asked for wait for its time, until all are done or dead."""
+
+        async def hurried() -> bool:
+            await self.database.write(_hurry)
+            self.wakeups.wake()
+            return await self.idle()
+
+        await until(hurried)
 
     def worker(self, *jobs: Job, lease_seconds: float = 30, **how: Any) -> Worker:
         """Return a worker that knows `jobs`."""
@@ -65,3 +86,8 @@ class Site:
         async with beside(self.worker(*jobs, **how)):
             yield
             await until(self.idle)
+
+
+async def _hurry(session: AsyncSession) -> None:
+    await session.execute(HURRY)
+    await tell_workers(session)

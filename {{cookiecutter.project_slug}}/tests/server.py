@@ -16,6 +16,7 @@ from typing import IO
 import httpx
 
 PROJECT = Path(__file__).parents[1]
+PROGRAM = "app.main"
 SETTINGS = {
     *("API_TOKEN", "DATABASE_URL", "CACHE_URL", "HOST", "PORT", "LOG_LEVEL"),
     *("RATE_LIMIT", "REQUEST_SECONDS", "TRUSTED_PROXIES", "WORKER_INSIDE", "JOB_LEASE_SECONDS"),
@@ -71,12 +72,20 @@ def run(*arguments: str, folder: Path = PROJECT, **settings: str) -> tuple[int, 
 
 
 @contextmanager
-def serving(verb: str, folder: Path = PROJECT, **settings: str) -> Generator[Server]:
+def serving(verb: str, folder: Path = PROJECT, program: str = PROGRAM, **settings: str) -> Generator[Server]:
     """Yield a server, `dev` or `serve`, on a port of its own once it is ready; stop it at the end as Ctrl-C does."""
+    with running(verb, folder, program, **settings) as server:
+        _wait_until_ready(server)
+        yield server
+
+
+@contextmanager
+def running(verb: str, folder: Path = PROJECT, program: str = PROGRAM, **settings: str) -> Generator[Server]:
+    """Yield a command that runs until it is stopped, which it is at the end, as Ctrl-C does."""
     port = free_port()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
-            _command((verb,)),
+            _command((verb,), program),
             cwd=folder,
             env=_environment(settings | {"PORT": str(port)}),
             stdin=subprocess.DEVNULL,
@@ -87,14 +96,13 @@ def serving(verb: str, folder: Path = PROJECT, **settings: str) -> Generator[Ser
         )
         server = Server(f"http://127.0.0.1:{port}", process, log)
         try:
-            _wait_until_ready(server)
             yield server
         finally:
             server.interrupt()
 
 
-def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "app.main", *arguments]
+def _command(arguments: tuple[str, ...], program: str = PROGRAM) -> list[str]:
+    return [sys.executable, "-m", program, *arguments]
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:

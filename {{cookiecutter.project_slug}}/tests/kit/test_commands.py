@@ -60,7 +60,7 @@ def test_the_production_server_wants_its_tables_first(folder: Path) -> None:
     status, _, errors = run("serve", folder=folder, **settings)
     assert (status, errors) == (
         1,
-        "error: the tables of catalog and lending are not at their newest version: run `poe migrate`\n",
+        "error: the tables of kit, catalog, lending are not at their newest version: run `poe migrate`\n",
     )
     assert run("migrate", folder=folder, **settings)[0] == 0
     with serving("serve", folder, API_TOKEN=TOKEN) as server:

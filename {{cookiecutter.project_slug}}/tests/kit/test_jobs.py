@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import job_commands
-from app.kit.job_queue import NewJob, put
+from app.kit.job_inbox import NewJob, put
 from app.kit.jobs import Batch, Deferrable, by_name, enqueue, job
 from app.kit.worker import beside
 from tests.jobsite import Site, leave
@@ -327,19 +327,16 @@ async def test_a_job_with_a_schedule_runs_at_its_times_and_is_there_once(site: S
     async def tick(session: AsyncSession) -> None:
         await leave(session, "tick")
 
-    async def waits() -> bool:
-        return len(await site.jobs()) > 0
-
     for _ in range(2):
         async with beside(site.worker(tick)):
-            await until(waits)
-    (waiting,) = await site.jobs()
+            await until(site.scheduled)
+    (waiting,) = await site.scheduled()
     assert str(waiting.due_at)[17:19] == "00"
     await site.database.write(_end_all_leases)
     async with beside(site.worker(tick)):
         await until(site.effects)
     assert await site.effects() == ["tick"]
-    assert len(await site.jobs()) == 1
+    assert len(await site.scheduled()) == 1
 
 
 def test_a_schedule_that_is_none_is_found_at_the_start() -> None:

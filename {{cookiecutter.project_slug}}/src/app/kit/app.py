@@ -12,7 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, job_queue, jobs, logs, openapi, security
+from app.kit import facts, health, job_inbox, jobs, logs, openapi, security
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.database import Database, Read, Write
@@ -50,7 +50,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     store = CacheStore(settings.cache_url)
     wakeups = Wakeups(settings.database_url)
     visits = Visits()
-    database = connect(settings, modules, store, **{job_queue.WAKE: wakeups.wake, VISITS: visits})
+    database = connect(settings, modules, store, **{job_inbox.WAKE: wakeups.wake, VISITS: visits})
     worker = Worker(
         database,
         jobs.by_name([*facts.JOBS, *(job for module in modules for job in module.jobs)]),
@@ -109,7 +109,8 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     )
     _complete_allow_headers(app)
     # Around Litestar and not in it: its own middleware never sees a request that no route matches.
-    visits.app = handler = app.asgi_handler
+    handler = app.asgi_handler
+    visits.app, visits.handler = app, handler
     if "throttle" not in settings.practices_off:
         handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
     app.asgi_handler = RequestLog(Edge(handler, settings.request_seconds))

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import signal
 import socket
 import sys
 import threading
@@ -11,8 +10,6 @@ from collections.abc import Sequence
 
 import uvicorn
 from alembic.util import CommandError
-from litestar import Litestar
-from uvicorn.importer import import_from_string
 from uvicorn.supervisors import ChangeReload
 
 from app.kit import job_commands, migrations
@@ -100,19 +97,8 @@ def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
 
 def _worker(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     _refuse_old_tables(settings, modules)
-    os.environ["WORKER_INSIDE"] = "true"
-    app: Litestar = import_from_string(factory)()
     print("Running jobs. Ctrl-C stops it.", flush=True)
-    asyncio.run(_until_stopped(app))
-
-
-async def _until_stopped(app: Litestar) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    async with app.lifespan():  # the application as it is, with a worker inside and nobody listening
-        await stopped.wait()
+    job_commands.work(factory)
 
 
 async def _jobs(settings: Settings, modules: Sequence[Module], action: str, which: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import Table, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import lock
-from app.kit.job_queue import INSERTS
+from app.kit.job_inbox import INSERTS
 from app.kit.job_table import HandledFact
 from app.kit.jobs import enqueue, job
 

@@ -1,14 +1,19 @@
-"""What `poe jobs` shows and does: the jobs that wait, run or died."""
+"""What `poe worker` runs, and what `poe jobs` shows and does: the jobs that wait, run or died."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from litestar import Litestar
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from uvicorn.importer import import_from_string
 
 from app.kit.database import AnyRow, Database
-from app.kit.job_queue import tell_workers
+from app.kit.job_inbox import tell_workers
 from app.kit.job_table import QueuedJob
 
 MOST = 200
@@ -47,6 +52,22 @@ async def act(database: Database, action: str, which: str) -> str:
             return f"{await database.write(_delete, which)} jobs deleted."
         case _:
             return _table(await database.read.all(JOBS))
+
+
+def work(factory: str) -> None:
+    """Run jobs until Ctrl-C or SIGTERM: the application as it is, with a worker inside and nobody listening."""
+    os.environ["WORKER_INSIDE"] = "true"
+    app: Litestar = import_from_string(factory)()
+
+    async def until_stopped() -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+        async with app.lifespan():
+            await stopped.wait()
+
+    asyncio.run(until_stopped())
 
 
 def _which(text: str) -> str:

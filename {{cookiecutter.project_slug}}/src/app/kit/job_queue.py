@@ -1,30 +1,19 @@
-"""All that is done in the table of jobs: put in, take, keep, let go, finish. The same statements on both databases.
+"""How a worker takes jobs off the table: lease, renew, let go, finish. The same statements on both databases.
 
 On the connection and not the session: a session notes what it changes for the cache, and nothing cached shows a job.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
-from typing import cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Table, and_, bindparam, delete, event, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit.changes import ChangeNotingSession
 from app.kit.database import AnyRow, Read, lock
-from app.kit.job_table import QueuedJob
+from app.kit.job_table import TABLE
 
-CHANNEL = "kit_job"
-"""Where PostgreSQL tells the workers of a new job."""
-WAKE = "wake"
-"""The place in a session's `info` of what is called after a commit that leaves a job."""
-_LEFT_A_JOB = "left a job"
-
-TABLE = cast("Table", QueuedJob.__table__)
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 JOB = TABLE.c
 LIVE = JOB.died_at.is_(None)
 EARLIER = TABLE.alias("earlier").c
@@ -33,7 +22,6 @@ FIRST_OF_ITS_SUBJECT = or_(
     ~exists().where(EARLIER.subject == JOB.subject, EARLIER.id < JOB.id, EARLIER.died_at.is_(None)),
 )
 
-NOTIFY = func.pg_notify(CHANNEL, "")
 NEXT = select(func.min(JOB.due_at)).where(LIVE)
 GATHERED = (
     select(JOB.name, func.count())
@@ -66,18 +54,6 @@ TO_GATHER = (
 )
 
 
-class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to put in; its fields are columns of the table."""
-
-    name: str
-    payload: str
-    rank: int
-    due_at: datetime
-    gathers: bool = False
-    unique_key: str | None = None
-    subject: str | None = None
-
-
 class Gathering(msgspec.Struct, frozen=True):
     """How the jobs of a name run as one."""
 
@@ -96,36 +72,6 @@ class Taken(msgspec.Struct, frozen=True):
 
 class LeaseLost(Exception):
     """The lease of a job ended while it ran; what it did must not stand."""
-
-
-async def put(session: AsyncSession, new: NewJob) -> None:
-    """Write a job; where one with its `unique_key` waits, that one stays as it is."""
-    connection = await session.connection()
-    statement = INSERTS[connection.dialect.name](TABLE).values(
-        **msgspec.structs.asdict(new), enqueued_at=datetime.now(UTC), attempts=0
-    )
-    if new.unique_key is not None:
-        # Touched and not passed over: it can't start before this transaction ends, so it sees what this one wrote.
-        statement = statement.on_conflict_do_update(
-            index_elements=[JOB.unique_key], set_={"unique_key": new.unique_key}
-        )
-    if connection.dialect.name == "postgresql":
-        statement = statement.returning(NOTIFY)
-    await connection.execute(statement)
-    session.info[_LEFT_A_JOB] = True
-
-
-async def tell_workers(session: AsyncSession) -> None:
-    """Let workers look for jobs after this transaction, where they can be told; elsewhere they look by themselves."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(select(NOTIFY))
-
-
-@event.listens_for(ChangeNotingSession, "after_commit")
-def _wake(session: ChangeNotingSession) -> None:
-    wake: Callable[[], None] | None = session.info.get(WAKE)
-    if wake is not None and session.info.get(_LEFT_A_JOB):
-        wake()
 
 
 async def next_due(read: Read, batched: Mapping[str, Gathering]) -> datetime | None:

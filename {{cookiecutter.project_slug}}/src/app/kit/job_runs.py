@@ -57,7 +57,7 @@ class Runs:
             return
         started = time.monotonic()
         try:
-            if job.deferrable is not None and taken.rows[0].start_by is None:
+            if job.deferrable is not None and all(row.start_by is None for row in taken.rows):
                 await self._plan(taken, job.deferrable)
                 return
             taken, payloads = await self._read(taken, job)

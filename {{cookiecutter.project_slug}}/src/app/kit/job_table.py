@@ -1,8 +1,9 @@
 """The kit's own tables, `kit_…`: the jobs that wait, run or died, and the facts that were handled."""
 
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import Index, String, Table, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.kit.database import Key, UtcDateTime, new_metadata
@@ -52,6 +53,9 @@ class QueuedJob(Base):
     error: Mapped[str | None] = mapped_column(Text)
     """Why the last attempt failed."""
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+TABLE = cast("Table", QueuedJob.__table__)
 
 
 class HandledFact(Base):

@@ -15,7 +15,7 @@ import msgspec
 from cronsim import CronSim, CronSimError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit.job_queue import NewJob, put
+from app.kit.job_inbox import NewJob, put
 
 Work: TypeAlias = Callable[..., Awaitable[None]]
 

@@ -1,4 +1,4 @@
-"""How a job asks the application itself for a page, as a client would, but without a network."""
+"""How a job asks the application itself for a page: as a client would, but without a network and its bounds."""
 
 from typing import Any
 
@@ -8,22 +8,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 VISITS = "visits"
 """The place in a session's `info` where the application is."""
-ENCODING = b"zstd"
-"""What browsers prefer, and so what a page is kept in."""
 
 
 class Visits:
     """The application, once it is made."""
 
-    app: ASGIApp | None = None
+    handler: ASGIApp | None = None
+    app: object = None
+    """What Litestar puts into each request's scope."""
 
 
 async def visit(session: AsyncSession, path: str) -> int:
-    """Return the status of the answer to a GET of `path`, which is cached as anybody's; 503 without an application."""
+    """Return the status of the answer to a browser's GET of `path`, which is cached as anybody's.
+
+    Raises LookupError where the session knows no application.
+    """
     visits: Visits | None = session.info.get(VISITS)
-    status = 503
-    if visits is None or visits.app is None:
-        return status
+    if visits is None or visits.handler is None:
+        raise LookupError(f"There is no application here to ask for {path}.")
+    status = 0
 
     async def receive() -> ReceiveMessage:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -35,6 +38,7 @@ async def visit(session: AsyncSession, path: str) -> int:
 
     scope: Any = {
         "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "method": "GET",
         "scheme": "http",
         "http_version": "1.1",
@@ -42,11 +46,10 @@ async def visit(session: AsyncSession, path: str) -> int:
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"accept-encoding", ENCODING)],
+        "headers": [(b"accept-encoding", b"zstd")],
         "client": None,
         "server": None,
-        "extensions": {},
-        "state": {},
+        "litestar_app": visits.app,
     }
-    await visits.app(scope, receive, send)
+    await visits.handler(scope, receive, send)
     return status

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.kit.database import parse_url
-from app.kit.job_queue import CHANNEL
+from app.kit.job_inbox import CHANNEL
 
 log = structlog.get_logger()
 

@@ -1,6 +1,8 @@
 """Lending: members, and which book each has borrowed until when. Seldom read, much written."""
 
 from app.kit.module import Module
-from app.lending import api, events, sample
+from app.lending import api, events, jobs, sample
 
-MODULE = Module(name="lending", controllers=[api.Members, api.Loans], hears=events.HEARS, seed=sample.seed)
+MODULE = Module(
+    name="lending", controllers=[api.Members, api.Loans], hears=events.HEARS, jobs=jobs.JOBS, seed=sample.seed
+)
