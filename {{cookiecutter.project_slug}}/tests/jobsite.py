@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.kit import logs
 from app.kit.database import Database
 from app.kit.job_inbox import WAKE, tell_workers
 from app.kit.jobs import AT_ONCE, Job, by_name, enqueue
@@ -39,6 +40,7 @@ class Site:
     """A database, and what it holds."""
 
     def __init__(self, url: str, context: Mapping[Any, Any] | None = None) -> None:
+        logs.configure("error")  # to where this test writes, and not the one before
         off = make_settings().practices_off
         self.url = url
         self.gathers = "batch" not in off

@@ -69,4 +69,4 @@ async def test_the_report_waits_for_a_good_time_and_is_there_in_the_end(
     await site.enqueue(monthly_report)
     async with site.working(monthly_report):
         pass
-    assert (tmp_path / f"lending-{NOW.replace(day=1) - timedelta(days=1):%Y-%m}.html").is_file()  # noqa: ASYNC240
+    assert (tmp_path / f"lending-{NOW.replace(day=1) - timedelta(days=1):%Y-%m}.html").is_file()

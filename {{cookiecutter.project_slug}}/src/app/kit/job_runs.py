@@ -118,12 +118,12 @@ class Runs:
         due_at = now + wait * (1 - JITTER * random.random())  # noqa: S311 - spreads, hides nothing
         if (start_by := taken.rows[0].start_by) is not None:
             due_at = min(due_at, max(now, start_by))
-        log.warning("job failed", job=job.name, ids=_ids(taken.rows), attempt=attempt, error=repr(error))
         await self._write(let_go, taken, due_at=due_at, error=_described(error))
+        log.warning("job failed", job=job.name, ids=_ids(taken.rows), attempt=attempt, error=repr(error))
 
     async def _bury(self, taken: Taken, error: str, job: Job | None = None) -> None:
-        log.error("job died", job=taken.name, ids=_ids(taken.rows), error=error)
         await self._write(_bury, taken, error, job)
+        log.error("job died", job=taken.name, ids=_ids(taken.rows), error=error)
 
 
 async def _work(session: AsyncSession, job: Job, payloads: Sequence[msgspec.Struct], taken: Taken) -> None:
