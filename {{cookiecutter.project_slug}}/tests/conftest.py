@@ -32,6 +32,7 @@ from app.main import MODULES
 from tests.server import PROJECT
 
 if TYPE_CHECKING:
+    from tests.jobsite import Site
     from tests.valkey import Valkey
 
 TOKEN = "a-token-for-the-tests"  # noqa: S105
@@ -235,3 +236,13 @@ def project() -> Path:
 def anyio_backend() -> str:
     """Run async tests on asyncio, as the server does."""
     return "asyncio"
+
+
+@pytest.fixture
+async def site(database_url: str) -> AsyncIterator["Site"]:
+    """Yield a place to enqueue and work in; the test runs once on each database."""
+    from tests.jobsite import Site  # noqa: PLC0415 - which takes its settings from here
+
+    site = Site(database_url)
+    yield site
+    await site.database.close()

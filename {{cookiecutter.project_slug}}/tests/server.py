@@ -18,7 +18,7 @@ import httpx
 PROJECT = Path(__file__).parents[1]
 SETTINGS = {
     *("API_TOKEN", "DATABASE_URL", "CACHE_URL", "HOST", "PORT", "LOG_LEVEL", "LOG_EVERY", "REPEATED_STATEMENT"),
-    *("RATE_LIMIT", "REQUEST_SECONDS", "SLOW_QUERY_MS", "TRUSTED_PROXIES"),
+    *("RATE_LIMIT", "REQUEST_SECONDS", "SLOW_QUERY_MS", "TRUSTED_PROXIES", "WORKER_INSIDE", "JOB_LEASE_SECONDS"),
     *("GRID_PROVIDER", "GRID_ZONE", "GRID_SIGNAL", "GRID_URL", "GRID_TOKEN", "OPEN_LIBRARY_URL"),
 }
 START_SECONDS = 30
@@ -74,6 +74,14 @@ def run(*arguments: str, folder: Path = PROJECT, **settings: str) -> tuple[int, 
 @contextmanager
 def serving(verb: str, folder: Path = PROJECT, main: str = "app.main", **settings: str) -> Generator[Server]:
     """Yield a server, `dev` or `serve`, on a port of its own once it is ready; stop it at the end as Ctrl-C does."""
+    with running(verb, folder, main, **settings) as server:
+        _wait_until_ready(server)
+        yield server
+
+
+@contextmanager
+def running(verb: str, folder: Path = PROJECT, main: str = "app.main", **settings: str) -> Generator[Server]:
+    """Yield a command that runs until it is stopped, which it is at the end, as Ctrl-C does."""
     port = free_port()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -88,7 +96,6 @@ def serving(verb: str, folder: Path = PROJECT, main: str = "app.main", **setting
         )
         server = Server(f"http://127.0.0.1:{port}", process, log)
         try:
-            _wait_until_ready(server)
             yield server
         finally:
             server.interrupt()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kit.carbon import BadForecast, Decision, Forecast, Point, choose_start
-from app.kit.carbon_simulation import HABITS, dirtier_nights, simulate
-from app.kit.grid_profile import PROFILES, profile_forecast
+from app.kit.carbon.profile import PROFILES, profile_forecast
+from app.kit.carbon.simulation import HABITS, dirtier_nights, simulate
 
 NOW = datetime(2026, 11, 23, 18, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")

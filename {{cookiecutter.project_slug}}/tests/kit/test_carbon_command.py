@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.kit.database import Database, parse_url
-from app.kit.deferral import Base, new_deferral
+from app.kit.carbon.deferral import Base, new_deferral
+from app.kit.database import Database
+from app.kit.engines import parse_url
 from tests.conftest import TOKEN, make_settings
 from tests.server import run
 

@@ -61,7 +61,7 @@ def test_the_production_server_ends_well_on_ctrl_c(sqlite_database_url: str) -> 
 
 def test_the_production_server_wants_its_tables_first(folder: Path) -> None:
     settings = {"API_TOKEN": TOKEN, "PORT": str(free_port())}
-    names = " and ".join(module.name for module in MODULES)
+    names = ", ".join(["kit", *(module.name for module in MODULES)])
     status, _, errors = run("serve", folder=folder, **settings)
     assert (status, errors) == (
         1,

@@ -6,8 +6,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import facts
 from app.kit.database import Database
+from tests.jobsite import EFFECTS, Site, leave
 
 COUNT = text("SELECT count(*) FROM catalog_author")
+REMEMBERED = text("SELECT event_id FROM kit_handled_fact")
 
 
 class Stated(facts.Fact):
@@ -60,3 +62,101 @@ async def test_a_fact_that_nobody_hears_is_no_error(database_url: str) -> None:
     await database.write(state_one)
     assert await database.read.first(COUNT) == (1,)
     await database.close()
+
+
+class Consumer:
+    """A module in another process, with a database of its own."""
+
+    class Moved(facts.Fact):
+        """Its own reading of the fact."""
+
+        thing_id: int
+        place: str
+
+    def __init__(self, url: str) -> None:
+        self.heard: list[tuple[int, str]] = []
+        self.told = 0
+        self.answers_lost = 0
+        self.database = Database(url, {facts.HEARERS: facts.hearers([(self.Moved, self.hear)])})
+
+    async def hear(self, session: AsyncSession, fact: Moved) -> None:
+        """Note what is heard, and keep it."""
+        self.heard.append((fact.thing_id, fact.place))
+        await leave(session, f"{fact.thing_id} in {fact.place}")
+
+    async def tell(self, consumer: str, told: facts.Told) -> None:
+        """Stand in for the network: a fact goes to the other database, and every other answer is lost."""
+        assert consumer == "consumer"
+        self.told += 1
+        await self.database.write(facts.hear, told)
+        if self.told % 2:
+            self.answers_lost += 1
+            raise ConnectionError("the answer was lost")
+
+
+class Moved(facts.Fact):
+    """Stated: a thing is there from now on."""
+
+    thing_id: int
+    place: str
+    detail: str = ""
+
+
+async def move(session: AsyncSession, thing_id: int, place: str) -> None:
+    """Move a thing, and say so."""
+    await leave(session, place)
+    await facts.state(session, Moved(thing_id, place))
+
+
+@pytest.mark.parametrize("stated_on", ["sqlite", "postgresql"])
+async def test_a_fact_for_another_database_arrives_once_and_in_order_though_answers_are_lost(
+    stated_on: str, sqlite_database_url: str, postgresql_database_url: str
+) -> None:
+    here, there = sqlite_database_url, postgresql_database_url
+    if stated_on == "postgresql":
+        here, there = there, here
+    consumer = Consumer(there)
+    site = Site(here, {facts.OUTSIDE: facts.Outside({"Moved": ["consumer"]}, consumer.tell)})
+    for step in range(5):
+        for thing in (1, 2, 3):
+            await site.database.write(move, thing, f"place {step}")
+    assert consumer.heard == []
+    async with site.working(facts.tell_fact):
+        pass
+    for thing in (1, 2, 3):
+        assert [place for other, place in consumer.heard if other == thing] == [f"place {step}" for step in range(5)]
+    assert len(await consumer.database.read.all(EFFECTS)) == 15
+    assert consumer.answers_lost > 0
+    await site.database.close()
+    await consumer.database.close()
+
+
+async def test_a_fact_for_another_database_does_not_outlive_a_rollback(database_url: str) -> None:
+    async def refuse(_consumer: str, _told: facts.Told) -> None:
+        raise AssertionError
+
+    async def change_mind(session: AsyncSession) -> None:
+        await move(session, 1, "nowhere")
+        raise LookupError
+
+    site = Site(database_url, {facts.OUTSIDE: facts.Outside({"Moved": ["consumer"]}, refuse)})
+    with pytest.raises(LookupError):
+        await site.database.write(change_mind)
+    assert await site.jobs() == []
+    await site.database.close()
+
+
+async def test_facts_heard_a_month_ago_are_forgotten(database_url: str) -> None:
+    database = Database(database_url)
+    told = facts.Told("0" * 32, "Moved", {})
+    await database.write(facts.hear, told)
+    await database.write(facts.forget_facts.work)
+    assert await database.read.all(REMEMBERED)
+    await database.write(_let_a_month_go_by)
+    await database.write(facts.forget_facts.work)
+    assert not await database.read.all(REMEMBERED)
+    await database.close()
+
+
+async def _let_a_month_go_by(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_handled_fact SET handled_at = '2020-01-01'"))

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
-from app.kit import grid as grid_module
 from app.kit import logs
 from app.kit.carbon import Forecast, Point
-from app.kit.database import Database, parse_url
-from app.kit.deferral import Base, Deferral, latest_decisions, mean_intensities, new_deferral
-from app.kit.grid import FRESH, OLDEST, Grid, new_grid
+from app.kit.carbon import grid as grid_module
+from app.kit.carbon.deferral import Base, Deferral, latest_decisions, mean_intensities, new_deferral
+from app.kit.carbon.grid import FRESH, OLDEST, Grid, new_grid
+from app.kit.database import Database
+from app.kit.engines import parse_url
 from app.kit.settings import Settings, SettingsError
 from tests.conftest import make_settings
 from tests.standin import StandIn, standing_in

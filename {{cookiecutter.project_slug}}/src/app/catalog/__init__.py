@@ -1,6 +1,13 @@
 """The catalogue: which books the library has, and how many copies are free. Much read, seldom changed."""
 
-from app.catalog import api, events, sample
+from app.catalog import api, events, jobs, sample
 from app.kit.module import Module
 
-MODULE = Module(name="catalog", about=__doc__, controllers=[api.Books], hears=events.HEARS, seed=sample.seed)
+MODULE = Module(
+    name="catalog",
+    about=__doc__,
+    controllers=[api.Books],
+    hears=events.HEARS,
+    jobs=jobs.JOBS,
+    seed=sample.seed,
+)

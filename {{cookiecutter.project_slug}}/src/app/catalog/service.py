@@ -6,12 +6,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.events import BookAdded, BookChanged
+from app.catalog.jobs import warm_pages
 from app.catalog.models import Author, Book, BookWord
 from app.catalog.queries import words
 from app.catalog.schemas import AuthorView, BookChange, BookView, NewBook
 from app.kit import facts
 from app.kit.database import lock
 from app.kit.errors import Conflict, NotFound
+from app.kit.jobs import enqueue
 
 
 async def add_book(session: AsyncSession, new: NewBook) -> BookView:
@@ -22,6 +24,7 @@ async def add_book(session: AsyncSession, new: NewBook) -> BookView:
     await _save(session, book)
     await _index_words(session, book)
     await facts.state(session, BookAdded(book.id, book.title, book.copies))
+    await enqueue(session, warm_pages, book.id)
     return _view(book)
 
 
@@ -48,6 +51,7 @@ async def change_book(session: AsyncSession, book_id: int, change: BookChange) -
         await session.execute(delete(BookWord).where(BookWord.book_id == book.id))
         await _index_words(session, book)
     await facts.state(session, BookChanged(book.id, book.title, book.copies))
+    await enqueue(session, warm_pages, book.id)
     return _view(book)
 
 

@@ -3,7 +3,7 @@
 import gc
 import inspect
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -12,7 +12,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi.spec import Tag
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, logs, openapi
+from app.kit import facts, health, jobs, logs, openapi
 from app.kit.bodies import JsonRequest
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
@@ -20,6 +20,9 @@ from app.kit.database import Database, Read, Write
 from app.kit.edge import Edge
 from app.kit.errors import EXCEPTION_HANDLERS
 from app.kit.http_cache import HttpCache
+from app.kit.jobs.inbox import WAKE
+from app.kit.jobs.wakeups import Wakeups
+from app.kit.jobs.worker import Worker, beside
 from app.kit.logs import RequestLog
 from app.kit.module import Module
 from app.kit.negotiation import Negotiated
@@ -27,14 +30,19 @@ from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
 from app.kit.tasks import Tasks
 from app.kit.throttle import Throttle, new_counts
+from app.kit.visits import VISITS, Visits
 
 MAX_BODY_BYTES = 64 * 1024
 
 
-def connect(settings: Settings, modules: Sequence[Module], store: CacheStore) -> Database:
-    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`."""
+def connect(settings: Settings, modules: Sequence[Module], store: CacheStore, **context: object) -> Database:
+    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`.
+
+    Its sessions carry `context` too.
+    """
     heard = facts.hearers(hears for module in modules for hears in module.hears)
-    return Database(settings.database_url, {facts.HEARERS: heard}, store.purge)
+    carried = {facts.HEARERS: heard, jobs.AT_ONCE: "jobs" in settings.practices_off, **context}
+    return Database(settings.database_url, carried, store.purge)
 
 
 def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> Litestar:
@@ -44,7 +52,16 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     """
     logs.configure(settings.log_level)
     store = CacheStore(settings.cache_url)
-    database = connect(settings, modules, store)
+    wakeups = Wakeups(settings.database_url)
+    visits = Visits()
+    database = connect(settings, modules, store, **{WAKE: wakeups.wake, VISITS: visits})
+    worker = Worker(
+        database,
+        jobs.by_name([*facts.JOBS, *(job for module in modules for job in module.jobs)]),
+        wakeups,
+        lease_seconds=settings.job_lease_seconds,
+        gathers="batch" not in settings.practices_off,
+    )
     counts = new_counts(settings, store.service)
     tasks = Tasks()
     count_queries = "query_log" not in settings.practices_off
@@ -66,7 +83,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         # What start-up made stays as long as the process: no collection needs to go through it again.
         gc.collect()
         gc.freeze()
-        yield
+        async with AsyncExitStack() as stack:
+            if settings.worker_inside:
+                await stack.enter_async_context(beside(worker))
+            yield
         await tasks.drain()
         await counts.close()
         await database.close()
@@ -100,6 +120,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     _complete_allow_headers(app)
     # Around Litestar and not in it: its own middleware never sees a request that no route matches.
     handler = app.asgi_handler
+    visits.app, visits.handler = app, handler
     if "throttle" not in settings.practices_off:
         handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
     handler = Edge(handler, settings.request_seconds)

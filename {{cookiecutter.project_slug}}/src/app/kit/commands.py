@@ -1,7 +1,8 @@
-"""The command line: what `poe dev`, `serve`, `migrate`, `revision`, `seed` and `carbon` run."""
+"""The command line: what `poe dev`, `serve`, `worker`, `jobs`, `migrate`, `revision`, `seed` and `carbon` run."""
 
 import argparse
 import asyncio
+import os
 import socket
 import sys
 import threading
@@ -14,10 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from uvicorn.supervisors import ChangeReload
 
-from app.kit import carbon_command, migrations
+from app.kit import migrations
 from app.kit.app import connect
 from app.kit.cache_store import CacheStore
+from app.kit.carbon import command as carbon_command
 from app.kit.database import Database, lock
+from app.kit.jobs import commands as job_commands
 from app.kit.module import Module
 from app.kit.outage import outage
 from app.kit.settings import Settings, SettingsError, make_env_file
@@ -29,7 +32,7 @@ class CommandFailed(Exception):
     """A command can't do its work; the message is one line that says what to do."""
 
 
-def run(modules: Sequence[Module], factory: str) -> None:
+def run(modules: Sequence[Module], factory: str) -> None:  # noqa: C901 - one case a command
     """Run the command named on the command line; exit with status 1 and one clear line where it can't.
 
     `factory` is the import path of the function that makes the application, as uvicorn takes it.
@@ -45,6 +48,10 @@ def run(modules: Sequence[Module], factory: str) -> None:
                 _dev(settings, modules, factory)
             case "serve":
                 _serve(settings, modules, factory)
+            case "worker":
+                _worker(settings, modules, factory)
+            case "jobs":
+                print(asyncio.run(_jobs(settings, modules, arguments.action, arguments.which)))
             case "migrate":
                 asyncio.run(_migrate(settings, modules))
                 print("The tables are at their newest version.")
@@ -75,16 +82,19 @@ def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("dev", help="migrate, seed and serve, restarting when the code changes")
     commands.add_parser("serve", help="serve in production mode: one worker, HOST and PORT from the settings")
+    commands.add_parser("worker", help="run the jobs, apart from the web process")
+    job_commands.add_parser(commands)
     commands.add_parser("migrate", help="bring the tables to their newest version")
     commands.add_parser("seed", help="add the sample data to an empty database")
     carbon_command.add_parser(commands)
     revision = commands.add_parser("revision", help="write the migration from the tables as they are to the models")
-    revision.add_argument("module", choices=modules)
+    revision.add_argument("module", choices=[migrations.KIT, *modules])
     revision.add_argument("message", help="what the migration does, in a few words")
     return parser
 
 
 def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
+    os.environ["WORKER_INSIDE"] = "true"  # read by the process that serves
     listener = _listen(settings)
     asyncio.run(_migrate(settings, modules))
     if asyncio.run(_seed(settings, modules)):
@@ -99,9 +109,7 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
 
 def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     listener = _listen(settings)
-    late = asyncio.run(_behind(settings, modules))
-    if late:
-        raise CommandFailed(f"the tables of {' and '.join(late)} are not at their newest version: run `poe migrate`")
+    _refuse_old_tables(settings, modules)
     print(f"Serving on {_address(settings)}", flush=True)
     uvicorn.Server(_server_config(settings, factory, reload=False)).run([listener])
 
@@ -115,6 +123,26 @@ def _carbon(picture: Path | None, settings: Settings, modules: Sequence[Module])
     except OSError as error:
         raise CommandFailed(f"{picture} can't be written: {error.strerror}") from None
     return f"Wrote {picture}."
+
+
+def _worker(settings: Settings, modules: Sequence[Module], factory: str) -> None:
+    _refuse_old_tables(settings, modules)
+    print("Running jobs. Ctrl-C stops it.", flush=True)
+    job_commands.work(factory)
+
+
+async def _jobs(settings: Settings, modules: Sequence[Module], action: str, which: str) -> str:
+    database = await _reach(settings, modules, CacheStore(settings.cache_url))
+    try:
+        return await job_commands.act(database, action, which)
+    finally:
+        await database.close()
+
+
+def _refuse_old_tables(settings: Settings, modules: Sequence[Module]) -> None:
+    late = asyncio.run(_behind(settings, modules))
+    if late:
+        raise CommandFailed(f"the tables of {', '.join(late)} are not at their newest version: run `poe migrate`")
 
 
 def _server_config(settings: Settings, factory: str, *, reload: bool) -> uvicorn.Config:

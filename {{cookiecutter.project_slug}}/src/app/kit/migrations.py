@@ -1,4 +1,4 @@
-"""Migrations: each module's tables change by its own Alembic history, in `migrations/<module>/`."""
+"""Migrations: each module's tables, and the kit's, change by an Alembic history of their own, `migrations/<name>/`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,16 +16,18 @@ from app.kit.database import UtcDateTime
 from app.kit.engines import parse_url
 
 DIRECTORY = Path("migrations")
+KIT = "kit"
+"""The history of the kit's own tables, which is there whatever modules there are."""
 
 
 async def migrate(database_url: str, modules: Iterable[str]) -> None:
-    """Bring the tables of `modules` to their newest version."""
-    await _with_each(database_url, modules, lambda config: command.upgrade(config, "head"))
+    """Bring the tables of the kit and of `modules` to their newest version."""
+    await _with_each(database_url, (KIT, *modules), lambda config: command.upgrade(config, "head"))
 
 
 async def check(database_url: str, modules: Iterable[str]) -> None:
-    """Raise alembic's CommandError where the models of `modules` differ from what their migrations make."""
-    await _with_each(database_url, modules, command.check)
+    """Raise alembic's CommandError where the models of the kit or `modules` differ from what their migrations make."""
+    await _with_each(database_url, (KIT, *modules), command.check)
 
 
 async def revise(database_url: str, module: str, message: str) -> None:
@@ -34,7 +36,7 @@ async def revise(database_url: str, module: str, message: str) -> None:
 
 
 async def behind(database_url: str, modules: Iterable[str]) -> list[str]:
-    """Return the names of those `modules` whose tables are not at their newest version."""
+    """Return the names of those of the kit and of `modules` whose tables are not at their newest version."""
     late: list[str] = []
 
     def compare(config: Config) -> None:
@@ -44,7 +46,7 @@ async def behind(database_url: str, modules: Iterable[str]) -> list[str]:
         if set(current.get_current_heads()) != set(ScriptDirectory.from_config(config).get_heads()):
             late.append(module)
 
-    await _with_each(database_url, modules, compare)
+    await _with_each(database_url, (KIT, *modules), compare)
     return late
 
 

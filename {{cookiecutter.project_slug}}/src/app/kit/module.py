@@ -7,6 +7,7 @@ from litestar import Controller
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.facts import Fact, Handler
+from app.kit.jobs import Job
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,5 +18,6 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     """What the API's description says of it."""
     controllers: Sequence[type[Controller]]
     hears: Sequence[tuple[type[Fact], Handler]] = ()
+    jobs: Sequence[Job] = ()
     seed: Callable[[AsyncSession], Awaitable[bool]]
     """Adds the sample data to an empty module; returns whether it did."""

@@ -13,7 +13,9 @@ from dotenv import dotenv_values
 
 ENV_FILE = Path(".env")
 
-Practice = Literal["breaker", "cache", "compress", "deferrable", "fields", "query_log", "retry", "throttle"]
+Practice = Literal[
+    "batch", "breaker", "cache", "compress", "deferrable", "fields", "jobs", "query_log", "retry", "throttle"
+]
 """A sustainability practice that PRACTICES_OFF can switch off; `docs/practices.md` describes each."""
 
 GridProvider = Literal["profile", "carbon_intensity", "electricity_maps", "carbon_aware_sdk"]
@@ -45,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     grid_url: str = ""
     grid_token: str = ""
     open_library_url: str = ""
+    worker_inside: bool = False
+    job_lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30
     practices_off: frozenset[Practice] = frozenset()
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.kit.database import Key, UtcDateTime, new_metadata
@@ -40,7 +40,11 @@ class Loan(Base):
     """One copy of a book, lent to a member."""
 
     __tablename__ = "lending_loan"
-    __table_args__ = (Index(None, "member_id", "id"),)  # a member's loans, in pages
+    __table_args__ = (
+        Index(None, "member_id", "id"),  # a member's loans, in pages
+        Index(None, "due_on"),  # whom to remind
+        Index(None, "borrowed_at"),  # a month's loans
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     book_id: Mapped[int] = mapped_column(Key, ForeignKey(Book.id), index=True)
@@ -50,3 +54,14 @@ class Loan(Base):
     returned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     book: Mapped[Book] = relationship(lazy="raise")
+
+
+class Reminder(Base):
+    """What a member was told of a loan that ends soon: stands in for a letter that leaves the house."""
+
+    __tablename__ = "lending_reminder"
+
+    loan_id: Mapped[int] = mapped_column(Key, ForeignKey(Loan.id), primary_key=True, autoincrement=False)
+    email: Mapped[str] = mapped_column(String(254))
+    text: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[datetime] = mapped_column(UtcDateTime)

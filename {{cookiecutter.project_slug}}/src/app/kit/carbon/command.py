@@ -4,12 +4,12 @@ import argparse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from app.kit import carbon_report
-from app.kit.carbon_regions import regions_table
-from app.kit.carbon_simulation import simulation_table
+from app.kit.carbon import report as carbon_report
+from app.kit.carbon.deferral import latest_decisions, mean_intensities
+from app.kit.carbon.grid import new_grid
+from app.kit.carbon.regions import regions_table
+from app.kit.carbon.simulation import simulation_table
 from app.kit.database import Read
-from app.kit.deferral import latest_decisions, mean_intensities
-from app.kit.grid import new_grid
 from app.kit.settings import Settings, SettingsError
 
 DECISIONS = 20

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.kit.carbon import Decision, Forecast, choose_start
+from app.kit.carbon.grid import Grid, Rung, new_grid
 from app.kit.database import AnyRow, Key, Read, UtcDateTime, Write, new_metadata
-from app.kit.grid import Grid, Rung, new_grid
 from app.kit.settings import Settings
 
 

@@ -7,8 +7,8 @@ from html import escape
 import msgspec
 
 from app.kit.carbon import Forecast
+from app.kit.carbon.grid import Rung
 from app.kit.database import AnyRow
-from app.kit.grid import Rung
 
 BAR = 50
 SVG_WIDTH, SVG_HEIGHT, SVG_EDGE = 900, 340, 50

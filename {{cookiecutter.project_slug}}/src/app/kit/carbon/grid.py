@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 import structlog
 
 from app.kit.carbon import BadForecast, Forecast, Signal
-from app.kit.grid_profile import profile_forecast
-from app.kit.grid_providers import Provider, new_provider
+from app.kit.carbon.profile import profile_forecast
+from app.kit.carbon.providers import Provider, new_provider
 from app.kit.outgoing import CallFailed
 from app.kit.settings import Settings
 

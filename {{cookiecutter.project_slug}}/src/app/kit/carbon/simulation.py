@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.kit.carbon import Forecast, Point, choose_start
-from app.kit.grid_profile import HOUR, HOURS, PROFILES, SOURCE_2020, profile_forecast
+from app.kit.carbon.profile import HOUR, HOURS, PROFILES, SOURCE_2020, profile_forecast
 
 SEED = "evergreen"
 YEAR = 2020

@@ -1,0 +1,56 @@
+"""Pages that come back into the cache by themselves."""
+
+from httpx import AsyncClient
+from litestar.types import Receive, Scope, Send
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog import service
+from app.catalog.jobs import warm_pages
+from app.catalog.schemas import BookChange, NewBook
+from app.kit.app import build_app
+from app.kit.visits import VISITS, Visits
+from app.main import MODULES
+from tests.conftest import TOKEN_HEADER, client_of, make_settings
+from tests.jobsite import Site
+
+BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin"}
+
+
+async def test_a_change_is_answered_before_its_pages_are_warm_and_then_they_are(site: Site) -> None:
+    async def is_cached(client: AsyncClient, path: str) -> bool:
+        answer = await client.get(path, headers={"Accept-Encoding": "zstd"})
+        return "hit" in answer.headers["cache-status"]
+
+    settings = make_settings(DATABASE_URL=site.url, WORKER_INSIDE="true")
+    async with client_of(build_app(settings, MODULES, title="Tests")) as client:
+        book = (await client.post("/books", json=BOOK, headers=TOKEN_HEADER)).json()
+        changed = await client.patch(f"/books/{book['id']}", json={"copies": 5}, headers=TOKEN_HEADER)
+        assert changed.json()["copies"] == 5
+        assert [row.name for row in await site.jobs()] == ["warm_pages", "warm_pages"]
+        await site.hurry()
+        assert await is_cached(client, "/books")
+        assert await is_cached(client, f"/books/{book['id']}")
+
+
+async def test_a_thousand_changed_books_are_one_run(site: Site) -> None:
+    async def change_all(session: AsyncSession) -> None:
+        for number in range(500):
+            book = await service.add_book(session, NewBook(title=f"Volume {number}", author="Somebody"))
+            await service.change_book(session, book.id, BookChange(copies=2))
+
+    visited: list[str] = []
+
+    async def note(scope: Scope, _receive: Receive, send: Send) -> None:
+        visited.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    visits = Visits()
+    visits.handler = note
+    site = Site(site.url, {VISITS: visits})
+    await site.database.write(change_all)
+    assert len(await site.jobs()) == 1000
+    async with site.working(warm_pages):
+        await site.hurry()
+    assert visited.count("/books") == 1
+    assert len(visited) == 21
+    await site.database.close()

@@ -1,0 +1,89 @@
+"""Batches: many jobs of one name, one run."""
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.kit.jobs import Batch, Job, enqueue, job
+from app.kit.jobs.worker import beside
+from tests.jobsite import Site, leave
+from tests.polling import until
+
+SOON = timedelta(milliseconds=50)
+LATE = timedelta(hours=1)
+NOBODY = -1
+
+
+def batched(runs: list[list[int]], most: int, within: timedelta, broken: int = NOBODY) -> Job:
+    """Return a batched job that notes what each of its runs is given, and fails where `broken` is among it."""
+
+    @job(batch=Batch(most=most, within=within), retries=3)
+    async def collect(session: AsyncSession, numbers: list[int]) -> None:
+        runs.append(numbers)
+        for number in numbers:
+            await leave(session, number)
+        if broken in numbers:
+            raise LookupError(f"{broken} is broken")
+
+    return collect
+
+
+async def enqueue_all(session: AsyncSession, wanted: Job, numbers: range) -> None:
+    """Enqueue one job a number."""
+    for number in numbers:
+        await enqueue(session, wanted, number)
+
+
+async def test_a_thousand_items_are_one_run(site: Site) -> None:
+    runs: list[list[int]] = []
+    collect = batched(runs, most=1000, within=SOON)
+    await site.database.write(enqueue_all, collect, range(1000))
+    async with site.working(collect):
+        pass
+    assert runs == [list(range(1000))]
+    assert len(await site.effects()) == 1000
+
+
+async def test_items_of_many_transactions_gather_too(site: Site) -> None:
+    runs: list[list[int]] = []
+    collect = batched(runs, most=20, within=LATE)
+    async with site.working(collect):
+        for number in range(20):
+            await site.enqueue(collect, number)
+    assert runs == [list(range(20))]
+
+
+async def test_a_batch_that_is_full_does_not_wait(site: Site) -> None:
+    runs: list[list[int]] = []
+    collect = batched(runs, most=10, within=LATE)
+    await site.database.write(enqueue_all, collect, range(25))
+
+    async def twenty_are_done() -> bool:
+        return len(await site.effects()) == 20
+
+    async with beside(site.worker(collect)):
+        await until(twenty_are_done)
+    assert [len(run) for run in runs] == [10, 10]
+    assert len(await site.jobs()) == 5
+
+
+async def test_one_bad_item_takes_no_other_down_with_it(site: Site) -> None:
+    runs: list[list[int]] = []
+    collect = batched(runs, most=10, within=SOON, broken=3)
+    await site.database.write(enqueue_all, collect, range(10))
+    async with site.working(collect):
+        pass
+    assert sorted(map(int, await site.effects())) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    (dead,) = await site.jobs()
+    assert "3 is broken" in dead.error
+    assert len(runs) <= 13, "the others ran alone only once"
+
+
+async def test_a_delayed_item_waits_for_its_time(site: Site) -> None:
+    runs: list[list[int]] = []
+    collect = batched(runs, most=2, within=SOON)
+    await site.enqueue(collect, 1, delay=LATE)
+    await site.enqueue(collect, 2)
+    async with beside(site.worker(collect)):
+        await until(site.effects)
+    assert runs == [[2]]

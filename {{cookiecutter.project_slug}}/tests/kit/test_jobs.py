@@ -1,0 +1,384 @@
+"""What jobs promise, the same on both databases."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, time, timedelta
+
+import msgspec
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.kit.jobs import Batch, Deferrable, by_name, enqueue, job
+from app.kit.jobs import commands as job_commands
+from app.kit.jobs.inbox import NewJob, put
+from app.kit.jobs.worker import beside
+from tests.jobsite import Site, leave
+from tests.polling import until
+
+
+@job()
+async def note(session: AsyncSession, what: int) -> None:
+    await leave(session, what)
+
+
+@job(retries=2)
+async def fail(session: AsyncSession, what: int) -> None:
+    await leave(session, what)
+    raise LookupError(f"never {what}")
+
+
+async def test_a_job_runs_after_the_commit_and_a_rollback_leaves_none(site: Site) -> None:
+    async def change_mind(session: AsyncSession) -> None:
+        await enqueue(session, note, 1)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await site.database.write(change_mind)
+    assert await site.jobs() == []
+    await site.enqueue(note, 2)
+    assert await site.effects() == []
+    async with site.working(note):
+        pass
+    assert await site.effects() == ["2"]
+
+
+async def test_a_job_that_fails_leaves_no_effect_and_after_its_retries_a_dead_letter(site: Site) -> None:
+    await site.enqueue(fail, 7)
+    async with site.working(fail):
+        pass
+    assert await site.effects() == []
+    (dead,) = await site.jobs()
+    assert dead.attempts == 3
+    assert "LookupError: never 7" in dead.error
+
+
+async def test_the_wait_before_a_retry_doubles_and_is_spread(site: Site) -> None:
+    waits: list[float] = []
+
+    @job(retries=6)
+    async def flaky(_session: AsyncSession) -> None:
+        raise LookupError
+
+    for _ in range(10):
+        await site.enqueue(flaky)
+    async with beside(site.worker(flaky, first_retry=timedelta(minutes=4))):
+
+        async def all_failed() -> bool:
+            return all(row.attempts == 1 and row.error for row in await site.jobs())
+
+        await until(all_failed)
+    now = datetime.now(UTC)
+    for row in await site.jobs():
+        due_at = row.due_at if isinstance(row.due_at, datetime) else datetime.fromisoformat(row.due_at)
+        waits.append((due_at.replace(tzinfo=UTC) - now).total_seconds())
+    assert all(0 < wait <= 240 for wait in waits)
+    assert len({round(wait) for wait in waits}) > 1
+
+
+async def test_dead_letters_are_listed_and_one_or_all_of_them_run_again(site: Site) -> None:
+    broken = True
+
+    @job(retries=0)
+    async def repair(session: AsyncSession, what: int) -> None:
+        if broken:
+            raise LookupError(f"no {what}")
+        await leave(session, what)
+
+    for what in (1, 2, 3):
+        await site.enqueue(repair, what)
+    async with site.working(repair):
+        pass
+    listed = await job_commands.act(site.database, "list", "all")
+    assert [line.split()[1:3] for line in listed.splitlines()[1:]] == [["repair", "dead"]] * 3
+    assert "LookupError: no 2" in listed
+    first = listed.splitlines()[1].split()[0]
+    broken = False
+    assert await job_commands.act(site.database, "retry", first) == "1 jobs wait again."
+    async with site.working(repair):
+        pass
+    assert len(await site.effects()) == 1
+    assert await job_commands.act(site.database, "delete", str(int(first) + 1)) == "1 jobs deleted."
+    assert await job_commands.act(site.database, "retry", "all") == "1 jobs wait again."
+    async with site.working(repair):
+        pass
+    assert len(await site.effects()) == 2
+    assert await job_commands.act(site.database, "list", "all") == "There are no jobs."
+
+
+async def test_unknown_names_and_broken_payloads_die_with_a_reason_and_stop_nothing(site: Site) -> None:
+    now = datetime.now(UTC)
+    for name, payload in (("nobody", "{}"), ("note", '{"what": "x"}'), ("note", "{"), ("note", "{}")):
+        await site.database.write(put, NewJob(name=name, payload=payload, rank=-9, due_at=now))
+    await site.enqueue(note, 5)
+    async with site.working(note):
+        pass
+    assert await site.effects() == ["5"]
+    reasons = [row.error for row in await site.jobs()]
+    assert reasons[0].startswith("There is no job named nobody")
+    assert all(reason.startswith("Its payload can't be read: ") for reason in reasons[1:])
+    assert len(reasons) == 4
+
+
+async def test_arguments_that_a_job_does_not_take_are_the_caller_s_error(site: Site) -> None:
+    for arguments in ((), ("seven",), (1, 2)):
+        with pytest.raises(TypeError):
+            await site.enqueue(note, *arguments)
+    assert await site.jobs() == []
+
+
+async def test_a_payload_keeps_its_types_and_its_defaults(site: Site) -> None:
+    class Order(msgspec.Struct):
+        on: datetime
+        items: list[int]
+
+    seen: list[object] = []
+
+    @job()
+    async def ship(_session: AsyncSession, order: Order, fast: bool = True) -> None:
+        seen.extend((order, fast))
+
+    order = Order(datetime(2026, 1, 1, tzinfo=UTC), [1, 2])
+    await site.enqueue(ship, order)
+    async with site.working(ship):
+        pass
+    assert seen == [order, True]
+
+
+async def test_the_highest_priority_starts_first(site: Site) -> None:
+    order: list[int] = []
+
+    @job(concurrency=1)
+    async def follow(_session: AsyncSession, what: int) -> None:
+        order.append(what)
+
+    for what, priority in ((1, -5), (2, 0), (3, 5), (4, 0)):
+        await site.enqueue(follow, what, priority=priority)
+    async with site.working(follow):
+        pass
+    assert order == [3, 2, 4, 1]
+
+
+async def test_a_delayed_job_waits(site: Site) -> None:
+    await site.enqueue(note, 1, delay=timedelta(hours=1))
+    await site.enqueue(note, 2, delay=timedelta(seconds=0.2))
+    async with beside(site.worker(note)):
+        await until(site.effects)
+    assert await site.effects() == ["2"]
+    assert len(await site.jobs()) == 1
+
+
+async def test_of_jobs_with_one_key_only_one_waits_and_one_that_started_makes_room(site: Site) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @job()
+    async def gather(session: AsyncSession, what: int) -> None:
+        started.set()
+        await go_on.wait()
+        await leave(session, what)
+
+    for what in (1, 2):
+        await site.enqueue(gather, what, unique="books")
+    await site.enqueue(gather, 3, unique="members")
+    assert len(await site.jobs()) == 2
+    async with site.working(gather):
+        await started.wait()
+        await site.enqueue(gather, 4, unique="books")
+        go_on.set()
+    assert sorted(await site.effects()) == ["1", "3", "4"]
+
+
+async def test_no_more_of_a_job_run_at_once_than_it_allows_in_all_workers(site: Site) -> None:
+    running, most = 0, 0
+
+    @job(concurrency=2)
+    async def count(session: AsyncSession, what: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        await leave(session, what)
+
+    for what in range(12):
+        await site.enqueue(count, what)
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(site.working(count))
+    assert len(await site.effects()) == 12
+    assert most == 2
+
+
+async def test_two_workers_share_the_jobs_and_do_none_twice(site: Site) -> None:
+    async def many(session: AsyncSession) -> None:
+        for what in range(100):
+            await enqueue(session, note, what)
+
+    await site.database.write(many)
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(site.working(note))
+    assert sorted(map(int, await site.effects())) == list(range(100))
+
+
+async def test_a_long_job_keeps_its_lease(site: Site) -> None:
+    runs = 0
+    done = asyncio.Event()
+
+    @job()
+    async def dawdle(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        await done.wait()
+        await leave(session, "done")
+
+    await site.enqueue(dawdle)
+    lease_ends = set[str]()
+
+    async def renewed_three_times() -> bool:
+        lease_ends.update(str(row.due_at) for row in await site.jobs())
+        return len(lease_ends) > 4
+
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(site.working(dawdle, lease_seconds=0.6))
+        await until(renewed_three_times)
+        done.set()
+    assert runs == 1
+
+
+async def test_what_a_worker_did_after_its_lease_was_lost_does_not_stand(site: Site) -> None:
+    runs = 0
+    first_may_end = asyncio.Event()
+
+    @job()
+    async def stall(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            await first_may_end.wait()
+        await leave(session, f"run {runs}")
+
+    await site.enqueue(stall)
+    async with beside(site.worker(stall)):
+
+        async def stalled() -> bool:
+            return runs == 1
+
+        await until(stalled)
+        await site.database.write(_end_all_leases)
+        site.wakeups.wake()
+        await until(site.effects)
+        first_may_end.set()
+    assert await site.effects() == ["run 2"]
+
+
+async def _end_all_leases(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_job SET due_at = enqueued_at"))
+
+
+async def test_a_job_that_takes_too_long_is_cut_off_and_says_so(site: Site) -> None:
+    @job(timeout=timedelta(milliseconds=20), retries=0)
+    async def hang(session: AsyncSession) -> None:
+        await leave(session, "half")
+        await asyncio.Event().wait()
+
+    await site.enqueue(hang)
+    async with site.working(hang):
+        pass
+    assert await site.effects() == []
+    assert "hang took longer than 0.02 s" in (await site.jobs())[0].error
+
+
+async def test_a_worker_that_stops_ends_what_it_can_and_gives_back_the_rest(site: Site) -> None:
+    started, stopping = set[str](), asyncio.Event()
+
+    @job()
+    async def short(session: AsyncSession) -> None:
+        started.add("short")
+        await stopping.wait()
+        await leave(session, "short")
+
+    @job()
+    async def endless(session: AsyncSession) -> None:
+        started.add("endless")
+        await asyncio.Event().wait()
+        await leave(session, "endless")
+
+    async def both_started() -> bool:
+        return len(started) == 2
+
+    await site.enqueue(short)
+    await site.enqueue(endless)
+    worker = site.worker(short, endless, note, drain_seconds=0.5)
+    running = asyncio.create_task(worker.run())
+    await until(both_started)
+    worker.stop()
+    await site.enqueue(note, 1)
+    stopping.set()
+    await running
+    assert await site.effects() == ["short"]
+    assert [(left.name, left.attempts) for left in await site.jobs()] == [("endless", 0), ("note", 0)]
+    assert "running" not in await job_commands.act(site.database, "list", "all")
+
+
+async def test_a_job_with_a_schedule_runs_at_its_times_and_is_there_once(site: Site) -> None:
+    @job(cron="* * * * *")
+    async def tick(session: AsyncSession) -> None:
+        await leave(session, "tick")
+
+    for _ in range(2):
+        async with beside(site.worker(tick)):
+            await until(site.scheduled)
+    (waiting,) = await site.scheduled()
+    assert str(waiting.due_at)[17:19] == "00"
+    await site.database.write(_end_all_leases)
+    async with beside(site.worker(tick)):
+        await until(site.effects)
+    assert await site.effects() == ["tick"]
+    assert len(await site.scheduled()) == 1
+
+
+def test_a_schedule_that_is_none_is_found_at_the_start() -> None:
+    async def tick(_session: AsyncSession) -> None: ...
+
+    async def add(_session: AsyncSession, _what: int) -> None: ...
+
+    with pytest.raises(ValueError, match="a schedule that is none"):
+        job(cron="61 * * * *")(tick)
+    with pytest.raises(TypeError, match="nobody is there to give it arguments"):
+        job(cron="1 * * * *")(add)
+    with pytest.raises(TypeError, match="takes the session and one list"):
+        job(batch=Batch(most=2, within=timedelta(0)))(add)
+    with pytest.raises(ValueError, match="Two jobs have the name note"):
+        by_name([note, note])
+
+
+async def test_a_deferrable_job_starts_when_it_is_told_and_never_too_late(site: Site) -> None:
+    asked: list[tuple[timedelta, datetime]] = []
+
+    @job(deferrable=Deferrable(duration=timedelta(hours=1), finish_by=time(6)))
+    async def report(session: AsyncSession) -> None:
+        await leave(session, "report")
+
+    async def tomorrow(now: datetime, duration: timedelta, finish_by: datetime) -> datetime:
+        asked.append((duration, finish_by))
+        assert now + duration <= finish_by
+        return finish_by + timedelta(days=1)
+
+    async def planned() -> bool:
+        return len(asked) == 1 and (await site.jobs())[0].attempts == 0
+
+    await site.enqueue(report)
+    async with beside(site.worker(report, choose_start=tomorrow)):
+        await until(planned)
+    ((duration, finish_by),) = asked
+    assert duration == timedelta(hours=1)
+    assert (finish_by.hour, finish_by.tzinfo) == (6, UTC)
+    (waiting,) = await site.jobs()
+    assert str(waiting.due_at)[:19] == str(finish_by - duration)[:19]
+    await site.database.write(_end_all_leases)
+    async with site.working(report, choose_start=tomorrow):
+        pass
+    assert await site.effects() == ["report"]
+    assert len(asked) == 1
