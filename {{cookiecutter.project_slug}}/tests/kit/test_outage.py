@@ -12,7 +12,7 @@ from litestar import Controller, get
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit import database, health
+from app.kit import engines, health
 from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Writes
@@ -28,8 +28,8 @@ FAIL = text("DO $$ BEGIN RAISE EXCEPTION 'Ada owes us' USING ERRCODE = '40P01'; 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for a database for long."""
-    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(database, "COMMAND_SECONDS", 0.2)
+    monkeypatch.setattr(engines, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(engines, "COMMAND_SECONDS", 0.2)
 
 
 def assert_unavailable(response: Response, log: str) -> None:
@@ -53,7 +53,7 @@ def locked(sqlite_database_url: str) -> Iterator[str]:
 async def test_a_locked_database_is_503_to_a_write_and_nothing_to_a_read(
     locked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(database, "COMMAND_SECONDS", 0)
+    monkeypatch.setattr(engines, "COMMAND_SECONDS", 0)
     async with client_of(build_app(make_settings(DATABASE_URL=locked), MODULES, title="Tests")) as client:
         assert (await client.get("/books")).status_code == 200
         response = await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
