@@ -148,7 +148,7 @@ def budgets() -> Budgets:
 
 
 class WithinBudget:
-    """ASGI middleware that fails the test where a request runs more statements than its operation may."""
+    """ASGI middleware that fails the test where a request runs more statements or makes more calls than it may."""
 
     def __init__(self, app: ASGIApp, budgets: Budgets) -> None:
         self._app = app
@@ -162,6 +162,8 @@ class WithinBudget:
             allowed = self._budgets[operation]["queries"] * spent.attempts
             ran = "\n".join(f"{times} x {statement}" for statement, times in spent.runs.items())
             assert spent.queries <= allowed, f"{operation} may run {allowed} statements and ran\n{ran}"
+            calls = self._budgets[operation]["calls"]
+            assert spent.calls <= calls, f"{operation} may make {calls} calls to other systems and made {spent.calls}"
 
 
 class TaskTransport(ASGITransport):

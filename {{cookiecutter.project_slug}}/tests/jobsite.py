@@ -67,11 +67,15 @@ class Site:
         """Return whether all jobs are done or dead."""
         return all(row.died_at for row in await self.jobs())
 
+    async def make_due(self) -> None:
+        """Let no job that was asked for wait for its time."""
+        await self.database.write(_hurry)
+
     async def hurry(self) -> None:
         """Let no job that was asked for wait for its time, until all are done or dead."""
 
         async def hurried() -> bool:
-            await self.database.write(_hurry)
+            await self.make_due()
             self.wakeups.wake()
             return await self.idle()
 

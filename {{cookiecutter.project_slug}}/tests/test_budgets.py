@@ -12,8 +12,11 @@ from httpx import AsyncClient
 from sqlalchemy import Engine, event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.kit.app import build_app
 from app.kit.database import Database
-from tests.conftest import TOKEN_HEADER, Budgets
+from app.main import MODULES
+from tests.conftest import TOKEN_HEADER, Budgets, WithinBudget, client_of, make_settings
+from tests.standin import standing_in
 
 BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin", "isbn": "9780441478125"}
 MEMBER = {"name": "Ada Byron", "email": "ada@example.org"}
@@ -80,6 +83,20 @@ async def test_a_request_over_its_budget_fails_its_test(
     monkeypatch.setitem(budgets["GET /books"], "queries", 0)
     with pytest.raises(AssertionError, match=r"GET /books may run 0 statements and ran\s+1 x SELECT catalog_book\.id"):
         await client.get("/books")
+
+
+async def test_a_request_that_waits_for_another_system_fails_its_test(
+    sqlite_database_url: str, budgets: Budgets
+) -> None:
+    async with standing_in() as standin:
+        settings = make_settings(
+            DATABASE_URL=sqlite_database_url, OPEN_LIBRARY_URL=standin.url, PRACTICES_OFF="jobs,breaker"
+        )
+        app = build_app(settings, MODULES, title="Tests")
+        app.asgi_handler = WithinBudget(app.asgi_handler, budgets)
+        async with client_of(app) as client:
+            with pytest.raises(AssertionError, match="POST /books may make 0 calls to other systems and made 1"):
+                await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
 
 
 @pytest.mark.parametrize("path", LISTS)

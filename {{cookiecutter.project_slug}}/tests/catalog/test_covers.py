@@ -1,17 +1,20 @@
 """Covers, looked up at a stand-in for Open Library."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
-from app.catalog import service
 from app.catalog.covers import cover_of, open_library
+from app.kit.app import build_app
 from app.kit.breaker import FAILURES
-from app.kit.database import Database
 from app.kit.outgoing import BadAnswer, CallFailed, System, Unavailable
-from tests.conftest import TOKEN_HEADER, make_settings
+from app.main import MODULES
+from tests.conftest import TOKEN_HEADER, client_of, make_settings
+from tests.jobsite import Site
+from tests.polling import until
 from tests.standin import StandIn, standing_in
 
 ISBN = "9780441478125"
@@ -47,12 +50,6 @@ async def add(client: AsyncClient) -> dict[str, Any]:
     response = await client.post("/books", json=book, headers=TOKEN_HEADER)
     assert response.status_code == 201, response.text
     return response.json()
-
-
-async def keep(database_url: str, book_id: int, isbn: str = ISBN) -> None:
-    database = Database(database_url)
-    await database.write(service.keep_cover, book_id, isbn, COVER)
-    await database.close()
 
 
 def test_a_fresh_project_asks_nobody_for_covers() -> None:
@@ -98,19 +95,69 @@ async def test_while_the_library_is_down_books_do_without_covers_and_it_is_left_
     assert (await client.get(f"/books/{book['id']}")).json() == book | {"cover_url": None}
 
 
-async def test_a_kept_cover_is_on_the_book_until_its_isbn_changes(database_url: str, client: AsyncClient) -> None:
-    book = await add(client)
-    await keep(database_url, book["id"])
-    covered = book | {"cover_url": COVER}
-    assert (await client.get("/books?fields=cover_url")).json()["items"] == [{"cover_url": COVER}]
-    change = {"title": book["title"], "isbn": ISBN}
-    answer = await client.patch(f"/books/{book['id']}", json=change, headers=TOKEN_HEADER)
-    assert answer.json() == covered
-    answer = await client.patch(f"/books/{book['id']}", json={"isbn": "9780061054884"}, headers=TOKEN_HEADER)
-    assert answer.json() == book | {"isbn": "9780061054884"}
+@asynccontextmanager
+async def enriching(site: Site, standin: StandIn) -> AsyncGenerator[AsyncClient]:
+    """Yield a client of the application with a worker inside, which asks the stand-in for covers."""
+    settings = make_settings(DATABASE_URL=site.url, OPEN_LIBRARY_URL=standin.url, WORKER_INSIDE="true")
+    async with client_of(build_app(settings, MODULES, title="Tests")) as client:
+        yield client
 
 
-async def test_a_cover_that_was_looked_up_for_another_isbn_is_not_kept(database_url: str, client: AsyncClient) -> None:
-    book = await add(client)
-    await keep(database_url, book["id"], "9780061054884")
-    assert (await client.get(f"/books/{book['id']}")).json() == book
+async def test_a_book_is_answered_at_once_and_gets_its_cover_from_a_job(site: Site, standin: StandIn) -> None:
+    standin.be_slow()
+    async with enriching(site, standin) as client:
+        book = await add(client)
+        assert book["cover_url"] is None
+        assert (await client.get(f"/books/{book['id']}")).json() == book
+        standin.be_well(FOUND)
+        await site.hurry()
+        covered = book | {"cover_url": COVER}
+        assert (await client.get(f"/books/{book['id']}")).json() == covered
+        assert (await client.get("/books?fields=cover_url")).json()["items"] == [{"cover_url": COVER}]
+        change = {"title": book["title"], "isbn": ISBN}
+        answer = await client.patch(f"/books/{book['id']}", json=change, headers=TOKEN_HEADER)
+        assert answer.json() == covered
+        answer = await client.patch(f"/books/{book['id']}", json={"isbn": "9780061054884"}, headers=TOKEN_HEADER)
+        assert answer.json() == book | {"isbn": "9780061054884"}
+        await site.hurry()
+    assert {request.query["bibkeys"] for request in standin.requests} == {f"ISBN:{ISBN}", "ISBN:9780061054884"}
+
+
+async def test_while_the_library_is_down_the_page_works_without_a_cover_which_comes_when_it_is_back(
+    site: Site, standin: StandIn
+) -> None:
+    standin.be_dead()
+    async with enriching(site, standin) as client:
+        book = await add(client)
+
+        async def failed() -> bool:
+            [job] = [row for row in await site.jobs() if row.name == "enrich_book"]
+            return bool(job.error)
+
+        await until(failed)
+        assert (await client.get(f"/books/{book['id']}")).json() == book
+        standin.be_well(FOUND)
+        await site.hurry()
+        assert (await client.get(f"/books/{book['id']}")).json() == book | {"cover_url": COVER}
+
+
+async def test_a_cover_that_was_looked_up_for_another_isbn_is_not_kept(site: Site, standin: StandIn) -> None:
+    standin.be_slow()
+    async with enriching(site, standin) as client:
+        book = await add(client)
+
+        async def asked() -> bool:
+            return standin.calls > 0
+
+        await until(asked)
+        change = {"isbn": "9780061054884"}
+        await client.patch(f"/books/{book['id']}", json=change, headers=TOKEN_HEADER)
+        standin.be_well(FOUND)
+        await site.hurry()
+        assert (await client.get(f"/books/{book['id']}")).json() == book | change
+
+
+async def test_a_process_without_an_address_leaves_no_job_for_covers(site: Site) -> None:
+    async with client_of(build_app(make_settings(DATABASE_URL=site.url), MODULES, title="Tests")) as client:
+        await add(client)
+    assert [row.name for row in await site.jobs()] == ["warm_pages"]

@@ -49,8 +49,9 @@ async def test_a_thousand_changed_books_are_one_run(site: Site) -> None:
     site = Site(site.url, {VISITS: visits})
     await site.database.write(change_all)
     assert len(await site.jobs()) == 1000
+    await site.make_due()
     async with site.working(warm_pages):
-        await site.hurry()
+        pass
     assert visited.count("/books") == 1
     assert len(visited) == 21
     await site.database.close()

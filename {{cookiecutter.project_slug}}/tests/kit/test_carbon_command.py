@@ -4,26 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from app.kit.carbon.deferral import Base, new_deferral
+from app.kit.carbon.deferral import new_deferral
 from app.kit.database import Database
-from app.kit.engines import parse_url
 from tests.conftest import TOKEN, make_settings
 from tests.server import run
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def address(database_url: str) -> str:
-    """Return the address of a database that keeps decisions, and has none."""
-    engine = create_async_engine(parse_url(database_url))
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    await engine.dispose()
-    return database_url
 
 
 async def decide(address: str, *jobs: str) -> None:
@@ -42,9 +28,9 @@ def carbon(*arguments: str, address: str, zone: str = "") -> tuple[int, str, str
     return run("carbon", *arguments, API_TOKEN=TOKEN, DATABASE_URL=address, GRID_ZONE=zone)
 
 
-async def test_it_prints_each_decision_what_it_saved_and_where_it_lies_in_the_forecast(address: str) -> None:
-    await decide(address, "report", "reminders")
-    status, output, errors = carbon(address=address, zone="GB")
+async def test_it_prints_each_decision_what_it_saved_and_where_it_lies_in_the_forecast(database_url: str) -> None:
+    await decide(database_url, "report", "reminders")
+    status, output, errors = carbon(address=database_url, zone="GB")
     assert status == 0, errors
     table, _, plot = output.partition("\n\nGB: profile of 2020 (profile, average signal)")
     assert table.index("reminders") < table.index("report"), "the last one first"
@@ -55,30 +41,30 @@ async def test_it_prints_each_decision_what_it_saved_and_where_it_lies_in_the_fo
     assert all("181.0" in line for line in chosen)
 
 
-async def test_the_picture_stands_alone_and_names_the_jobs_as_text(address: str, tmp_path: Path) -> None:
-    await decide(address, "report <&>")
+async def test_the_picture_stands_alone_and_names_the_jobs_as_text(database_url: str, tmp_path: Path) -> None:
+    await decide(database_url, "report <&>")
     picture = tmp_path / "carbon.svg"
-    assert carbon("--svg", str(picture), address=address, zone="GB") == (0, f"Wrote {picture}.\n", "")
+    assert carbon("--svg", str(picture), address=database_url, zone="GB") == (0, f"Wrote {picture}.\n", "")
     text = picture.read_text(encoding="utf-8")
     root = ET.fromstring(text)  # noqa: S314 - our own
     assert any("report <&>" in (element.text or "") for element in root.iter())
     assert "href" not in text
 
 
-async def test_a_picture_that_can_t_be_drawn_or_written_is_one_clear_line(address: str, tmp_path: Path) -> None:
+async def test_a_picture_that_can_t_be_drawn_or_written_is_one_clear_line(database_url: str, tmp_path: Path) -> None:
     for zone, path, reason in (
         ("GB", tmp_path / "no" / "such.svg", "can't be written"),
         ("", tmp_path / "a.svg", "draw"),
     ):
-        status, _, errors = carbon("--svg", str(path), address=address, zone=zone)
+        status, _, errors = carbon("--svg", str(path), address=database_url, zone=zone)
         assert status == 1
         assert errors.startswith("error: ")
         assert reason in errors
         assert errors.count("\n") == 1
 
 
-async def test_an_unknown_grid_is_said_to_be_one(address: str) -> None:
-    status, output, _ = carbon(address=address)
+async def test_an_unknown_grid_is_said_to_be_one(database_url: str) -> None:
+    status, output, _ = carbon(address=database_url)
     assert status == 0
     assert "No deferrable job has been started yet." in output
     assert "GRID_ZONE" in output

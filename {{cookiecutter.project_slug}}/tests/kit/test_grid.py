@@ -6,16 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
 from app.kit import logs
 from app.kit.carbon import Forecast, Point
 from app.kit.carbon import grid as grid_module
-from app.kit.carbon.deferral import Base, Deferral, latest_decisions, mean_intensities, new_deferral
+from app.kit.carbon.deferral import Deferral, latest_decisions, mean_intensities, new_deferral
 from app.kit.carbon.grid import FRESH, OLDEST, Grid, new_grid
 from app.kit.database import Database
-from app.kit.engines import parse_url
 from app.kit.settings import Settings, SettingsError
 from tests.conftest import make_settings
 from tests.standin import StandIn, standing_in
@@ -87,10 +85,6 @@ async def standin() -> AsyncIterator[StandIn]:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Yield a database that keeps decisions."""
-    engine = create_async_engine(parse_url(database_url))
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    await engine.dispose()
     database = Database(database_url)
     yield database
     await database.close()

@@ -361,7 +361,7 @@ async def test_a_deferrable_job_starts_when_it_is_told_and_never_too_late(site: 
     async def report(session: AsyncSession) -> None:
         await leave(session, "report")
 
-    async def tomorrow(now: datetime, duration: timedelta, finish_by: datetime) -> datetime:
+    async def tomorrow(_name: str, duration: timedelta, finish_by: datetime, now: datetime) -> datetime:
         asked.append((duration, finish_by))
         assert now + duration <= finish_by
         return finish_by + timedelta(days=1)

@@ -74,7 +74,7 @@ def queries(response: Any) -> int:
 
 async def test_every_answer_says_what_it_asked_of_the_database(client: AsyncClient) -> None:
     added = await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
-    assert queries(added) == 8
+    assert queries(added) == 9
     assert queries(await client.get("/books")) == 1
     assert queries(await client.get("/books/2")) == 1
     assert queries(await client.get("/health/live")) == 0

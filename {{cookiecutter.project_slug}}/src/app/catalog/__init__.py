@@ -1,6 +1,6 @@
 """The catalogue: which books the library has, and how many copies are free. Much read, seldom changed."""
 
-from app.catalog import api, events, jobs, sample
+from app.catalog import api, covers, events, jobs, sample
 from app.kit.module import Module
 
 MODULE = Module(
@@ -9,5 +9,6 @@ MODULE = Module(
     controllers=[api.Books],
     hears=events.HEARS,
     jobs=jobs.JOBS,
+    systems=[covers.open_library],
     seed=sample.seed,
 )

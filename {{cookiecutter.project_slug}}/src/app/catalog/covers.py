@@ -6,6 +6,8 @@ from app.catalog.schemas import CoverUrl
 from app.kit.outgoing import System
 from app.kit.settings import Settings
 
+OPEN_LIBRARY = "open library"
+
 
 class _Cover(msgspec.Struct):
     medium: CoverUrl | None = None
@@ -19,7 +21,7 @@ def open_library(settings: Settings) -> System | None:
     """Return the system that knows covers; None where `settings` name none, so that nobody is asked."""
     if not settings.open_library_url:
         return None
-    return System("open library", settings.open_library_url, off=settings.practices_off)
+    return System(OPEN_LIBRARY, settings.open_library_url, off=settings.practices_off)
 
 
 async def cover_of(library: System, isbn: str) -> str | None:

@@ -3,15 +3,35 @@
 from datetime import timedelta
 
 import structlog
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit.jobs import Batch, job
+from app.catalog.covers import OPEN_LIBRARY, cover_of
+from app.catalog.models import Book
+from app.kit.jobs import Batch, enqueue, job
+from app.kit.outgoing import system
 from app.kit.visits import visit
 
 log = structlog.get_logger()
 
 MOST_PAGES = 20
 """How many books' own pages are worth the effort: of a bulk import, few are asked for soon."""
+
+
+@job(retries=12)  # within some six hours
+async def enrich_book(session: AsyncSession, book_id: int, isbn: str) -> None:
+    """Look up the cover of a book, unless it has got another ISBN since; raise CallFailed, to be run again later."""
+    library = system(session, OPEN_LIBRARY)
+    if library is None:  # its address was there when this was asked for, and is no longer
+        return
+    cover_url = await cover_of(library, isbn)
+    await session.execute(update(Book).where(Book.id == book_id, Book.isbn == isbn).values(cover_url=cover_url))
+
+
+async def ask_for_cover(session: AsyncSession, book_id: int, isbn: str | None) -> None:
+    """Leave it to a job to look up the cover of a book, where it has an ISBN and somebody knows covers."""
+    if isbn is not None and system(session, OPEN_LIBRARY) is not None:
+        await enqueue(session, enrich_book, book_id, isbn, unique=f"{book_id} {isbn}")
 
 
 @job(batch=Batch(most=1000, within=timedelta(seconds=5)), priority=-10)
@@ -24,4 +44,4 @@ async def warm_pages(session: AsyncSession, book_ids: list[int]) -> None:
     log.info("pages warmed", changed=len(changed), pages=len(paths))
 
 
-JOBS = [warm_pages]
+JOBS = [enrich_book, warm_pages]

@@ -1,12 +1,12 @@
 """What the catalogue does: its writes, as units of work. Knows no HTTP and no cache."""
 
 from msgspec import UNSET
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.events import BookAdded, BookChanged
-from app.catalog.jobs import warm_pages
+from app.catalog.jobs import ask_for_cover, warm_pages
 from app.catalog.models import Author, Book, BookWord
 from app.catalog.queries import words
 from app.catalog.schemas import AuthorView, BookChange, BookView, NewBook
@@ -24,6 +24,7 @@ async def add_book(session: AsyncSession, new: NewBook) -> BookView:
     await _save(session, book)
     await _index_words(session, book)
     await facts.state(session, BookAdded(book.id, book.title, book.copies))
+    await ask_for_cover(session, book.id, book.isbn)
     await enqueue(session, warm_pages, book.id)
     return _view(book)
 
@@ -44,6 +45,7 @@ async def change_book(session: AsyncSession, book_id: int, change: BookChange) -
         book.title = change.title
     if change.isbn is not UNSET and change.isbn != book.isbn:
         book.isbn, book.cover_url = change.isbn, None
+        await ask_for_cover(session, book.id, book.isbn)
     if change.copies is not UNSET:
         book.copies = change.copies
     await _save(session, book)
@@ -53,11 +55,6 @@ async def change_book(session: AsyncSession, book_id: int, change: BookChange) -
     await facts.state(session, BookChanged(book.id, book.title, book.copies))
     await enqueue(session, warm_pages, book.id)
     return _view(book)
-
-
-async def keep_cover(session: AsyncSession, book_id: int, isbn: str, cover_url: str | None) -> None:
-    """Keep where the cover of a book is, unless it has got another ISBN than `isbn` since that was looked up."""
-    await session.execute(update(Book).where(Book.id == book_id, Book.isbn == isbn).values(cover_url=cover_url))
 
 
 async def _author_named(session: AsyncSession, name: str) -> Author:

@@ -16,6 +16,7 @@ from app.kit import facts, health, jobs, logs, openapi
 from app.kit.bodies import JsonRequest
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
+from app.kit.carbon.deferral import new_deferral
 from app.kit.database import Database, Read, Write
 from app.kit.edge import Edge
 from app.kit.errors import EXCEPTION_HANDLERS
@@ -24,8 +25,10 @@ from app.kit.jobs.inbox import WAKE
 from app.kit.jobs.wakeups import Wakeups
 from app.kit.jobs.worker import Worker, beside
 from app.kit.logs import RequestLog
+from app.kit.metrics import Metrics, show
 from app.kit.module import Module
 from app.kit.negotiation import Negotiated
+from app.kit.outgoing import SYSTEMS
 from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
 from app.kit.tasks import Tasks
@@ -54,12 +57,18 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     store = CacheStore(settings.cache_url)
     wakeups = Wakeups(settings.database_url)
     visits = Visits()
-    database = connect(settings, modules, store, **{WAKE: wakeups.wake, VISITS: visits})
+    systems = [made for module in modules for new in module.systems if (made := new(settings)) is not None]
+    context = {WAKE: wakeups.wake, VISITS: visits, SYSTEMS: {system.name: system for system in systems}}
+    database = connect(settings, modules, store, **context)
+    metrics = Metrics(systems)
+    deferral = new_deferral(settings, database.write)
     worker = Worker(
         database,
         jobs.by_name([*facts.JOBS, *(job for module in modules for job in module.jobs)]),
         wakeups,
         lease_seconds=settings.job_lease_seconds,
+        choose_start=deferral.start_for,
+        note=metrics.note_job,
         gathers="batch" not in settings.practices_off,
     )
     counts = new_counts(settings, store.service)
@@ -73,6 +82,9 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
 
     def provide_write() -> Write:
         return database.write
+
+    def provide_metrics() -> Metrics:
+        return metrics
 
     def provide_tasks() -> Tasks:
         return tasks
@@ -88,13 +100,22 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
                 await stack.enter_async_context(beside(worker))
             yield
         await tasks.drain()
+        await deferral.close()
+        for system in systems:
+            await system.close()
         await counts.close()
         await database.close()
         await store.close()
 
     app = Litestar(
-        [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
+        [
+            health.live,
+            health.ready,
+            show,
+            *(controller for module in modules for controller in module.controllers),
+        ],
         dependencies={
+            "metrics": Provide(provide_metrics, sync_to_thread=False),
             "read": Provide(provide_read, sync_to_thread=False),
             "tasks": Provide(provide_tasks, sync_to_thread=False),
             "write": Provide(provide_write, sync_to_thread=False),
@@ -124,7 +145,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     if "throttle" not in settings.practices_off:
         handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
     handler = Edge(handler, settings.request_seconds)
-    app.asgi_handler = RequestLog(handler, every=settings.log_every, count_queries=count_queries)
+    app.asgi_handler = RequestLog(handler, metrics.note_request, every=settings.log_every, count_queries=count_queries)
     return app
 
 

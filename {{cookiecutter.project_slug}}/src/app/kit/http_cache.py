@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, 
 from app.kit import changes, negotiation
 from app.kit.cache import Cache
 from app.kit.cache_store import Entry
+from app.kit.logs import cost
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -118,7 +119,10 @@ class HttpCache:
             tags = policy.tags_of(scope["path_params"])
             entry = await self._cache.get(asked.key(), tags, policy.fresh.total_seconds(), load)
         if entry is not None:
-            await _send(send, _reply(entry, asked.headers, hit=answer is None))
+            hit = answer is None
+            if hit and (spent := cost.get()) is not None:
+                spent.hits = 1
+            await _send(send, _reply(entry, asked.headers, hit=hit))
         elif answer is not None:
             await _send(send, _kept_by_nobody(answer, asked.coding))
 

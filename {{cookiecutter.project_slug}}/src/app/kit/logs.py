@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
@@ -52,9 +52,9 @@ def configure(level: str) -> None:
 
 
 class Cost:
-    """What one request has asked of the database so far; `kit/query_log.py` keeps the account."""
+    """What one request has asked of others so far: of the database (see `kit/query_log.py`), of other systems."""
 
-    __slots__ = ("attempts", "queries", "runs", "sql_seconds")
+    __slots__ = ("attempts", "calls", "hits", "queries", "runs", "sql_seconds")
 
     def __init__(self) -> None:
         self.queries = 0
@@ -63,6 +63,10 @@ class Cost:
         """How often each statement ran."""
         self.attempts = 1
         """How often the work began: once more after each rollback and each lost connection."""
+        self.calls = 0
+        """Calls to other systems."""
+        self.hits = 0
+        """1 where the cache had the answer."""
 
     def server_timing(self, seconds: float) -> str:
         """Return the header Server-Timing of an answer that took `seconds` (W3C Server Timing; `dur` in ms)."""
@@ -75,6 +79,18 @@ class Cost:
 cost: ContextVar[Cost | None] = ContextVar("cost", default=None)
 
 
+class Done(msgspec.Struct, frozen=True):
+    """A request that has been answered."""
+
+    operation: str
+    """Its method and the template of its path; `-` for a path that no route matches."""
+    status: int
+    seconds: float
+    bytes: int
+    """Of the body of its answer."""
+    cost: Cost | None
+
+
 class RequestLog:
     """ASGI middleware that notes what each request cost: in its answer, and in one line of the log.
 
@@ -83,8 +99,10 @@ class RequestLog:
     on our side, always has.
     """
 
-    def __init__(self, app: ASGIApp, *, every: int, count_queries: bool) -> None:
+    def __init__(self, app: ASGIApp, note: Callable[[Done], None], *, every: int, count_queries: bool) -> None:
+        """Take who is told of each request."""
         self._app = app
+        self._note = note
         self._every = every
         self._count_queries = count_queries
         self._healthy = 0
@@ -95,23 +113,28 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 0
+        status = size = 0
         spent = Cost() if self._count_queries else None
         cost.set(spent)  # never reset: the server runs each request in a task, and so in a context, of its own
 
         async def note_status(message: Message) -> None:
-            nonlocal status
+            nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if spent is not None:
                     timing = spent.server_timing(time.perf_counter() - started)
                     message["headers"] = [*message["headers"], (b"server-timing", timing.encode())]
+            else:
+                size += len(message.get("body", b""))
             await send(message)
 
         try:
             await self._app(scope, receive, note_status)
         finally:
             seconds = time.perf_counter() - started
+            template = scope.get("path_template")
+            operation = f"{scope['method']} {template}" if template else "-"
+            self._note(Done(operation, status, seconds, size, spent))
             if self._is_worth_a_line(status, seconds):
                 _write_line(scope, status, seconds, spent)
 

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.facts import Fact, Handler
 from app.kit.jobs import Job
+from app.kit.outgoing import System
+from app.kit.settings import Settings
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,5 +21,7 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     controllers: Sequence[type[Controller]]
     hears: Sequence[tuple[type[Fact], Handler]] = ()
     jobs: Sequence[Job] = ()
+    systems: Sequence[Callable[[Settings], System | None]] = ()
+    """Make the other systems that its jobs call; None where the settings name none."""
     seed: Callable[[AsyncSession], Awaitable[bool]]
     """Adds the sample data to an empty module; returns whether it did."""

@@ -8,9 +8,14 @@ from typing import TypeVar
 
 import aiohttp
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.breaker import Breaker, BreakerOpen, State
+from app.kit.logs import cost
 from app.kit.retries import Retries
+
+SYSTEMS = "systems"
+"""The place in a session's `info` where the other systems are, by their names."""
 
 Answer = TypeVar("Answer")
 
@@ -85,7 +90,7 @@ class System:
     ) -> None:
         """Take its name in log and messages, its address, the practices that are off and what each call carries."""
         self.counts = Counts()
-        self._name = name
+        self.name = name
         self._url = url.rstrip("/")
         self._limits = limits or Limits()
         self._headers = dict(headers or {})
@@ -132,17 +137,17 @@ class System:
             async with asyncio.timeout(self._limits.wait_seconds):
                 await self._places.acquire()
         except TimeoutError:
-            raise Unavailable(f"{self._name} is busy: {self._limits.calls} calls are under way") from None
+            raise Unavailable(f"{self.name} is busy: {self._limits.calls} calls are under way") from None
         try:
             with self._guard():
                 status, body = await self._exchange(path, parameters)
                 if status in TRY_LATER:
-                    raise Unavailable(f"{self._name} answered {status}", momentary=status in TRY_AGAIN)
+                    raise Unavailable(f"{self.name} answered {status}", momentary=status in TRY_AGAIN)
                 if status == 200:  # noqa: PLR2004 - all that a GET for JSON can hope for
                     return self._decode(body, into)
         finally:
             self._places.release()
-        raise Refused(f"{self._name} answered {status} to {path}", status)
+        raise Refused(f"{self.name} answered {status} to {path}", status)
 
     @contextmanager
     def _guard(self) -> Generator[None]:
@@ -154,7 +159,7 @@ class System:
                 yield
         except BreakerOpen:
             self.counts.spared += 1
-            raise Unavailable(f"{self._name} failed lately and is left alone for some seconds") from None
+            raise Unavailable(f"{self.name} failed lately and is left alone for some seconds") from None
 
     async def _exchange(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
         """Return status and body of one attempt."""
@@ -168,6 +173,8 @@ class System:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_once,),
             )
+        if (spent := cost.get()) is not None:
+            spent.calls += 1
         try:
             # A redirect would carry the token of this system to another one.
             async with self._session.get(f"{self._url}{path}", params=parameters, allow_redirects=False) as response:
@@ -175,19 +182,25 @@ class System:
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                     body += chunk
                     if len(body) > self._limits.answer_bytes:
-                        raise BadAnswer(f"{self._name} answered more than {self._limits.answer_bytes} bytes")
+                        raise BadAnswer(f"{self.name} answered more than {self._limits.answer_bytes} bytes")
                 return response.status, bytes(body)
         except TimeoutError:
-            late = f"{self._name} gave no answer within {self._limits.total_seconds} s"
+            late = f"{self.name} gave no answer within {self._limits.total_seconds} s"
             raise Unavailable(late, momentary=True) from None
         except aiohttp.ClientError as error:
-            raise Unavailable(f"{self._name} can't be reached: {error}", momentary=True) from None
+            raise Unavailable(f"{self.name} can't be reached: {error}", momentary=True) from None
 
     def _decode(self, body: bytes, into: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(body, type=into)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadAnswer(f"{self._name} answered something else than documented: {error}") from None
+            raise BadAnswer(f"{self.name} answered something else than documented: {error}") from None
+
+
+def system(session: AsyncSession, name: str) -> System | None:
+    """Return the other system of that name, for a job; None where the settings name none."""
+    systems: Mapping[str, System] = session.info.get(SYSTEMS, {})
+    return systems.get(name)
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

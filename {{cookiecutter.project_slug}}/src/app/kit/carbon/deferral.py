@@ -5,18 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import String, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.carbon import Decision, Forecast, choose_start
 from app.kit.carbon.grid import Grid, Rung, new_grid
-from app.kit.database import AnyRow, Key, Read, UtcDateTime, Write, new_metadata
+from app.kit.database import AnyRow, Key, Read, UtcDateTime, Write
 from app.kit.settings import Settings
-
-
-class Base(DeclarativeBase):
-    """Collects the tables of the kit."""
-
-    metadata = new_metadata()
+from app.kit.tables import Base
 
 
 class CarbonDecision(Base):

@@ -18,8 +18,10 @@ from app.kit.jobs.queue import LeaseLost, Taken, finish, let_go
 
 log = structlog.get_logger()
 
-ChooseStart: TypeAlias = Callable[[datetime, timedelta, datetime], Awaitable[datetime]]
-"""Is told the time, how long the work takes and when it must have ended; returns when to start it. All in UTC."""
+ChooseStart: TypeAlias = Callable[[str, timedelta, datetime, datetime], Awaitable[datetime]]
+"""Is told a job, how long it takes, when it must have ended, and the time; returns when to start it. All in UTC."""
+Note: TypeAlias = Callable[[str, str], None]
+"""Is told a job, and how a run of it ended: done, failed or died."""
 
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(hours=1)
@@ -29,25 +31,30 @@ JITTER = 0.5
 ERROR_LENGTH = 8_000
 
 
-async def at_once(now: datetime, _duration: timedelta, _finish_by: datetime) -> datetime:
+async def at_once(_job: str, _duration: timedelta, _finish_by: datetime, now: datetime) -> datetime:
     """Choose not to wait."""
     return now
+
+
+def unnoted(_job: str, _outcome: str) -> None:
+    """Let a run go unnoted."""
 
 
 class Runs:
     """Runs what a worker has taken."""
 
     def __init__(
-        self, write: Write, jobs: Mapping[str, Job], *, first_retry: timedelta, choose_start: ChooseStart
+        self, write: Write, jobs: Mapping[str, Job], *, first_retry: timedelta, choose_start: ChooseStart, note: Note
     ) -> None:
-        """Take what the jobs do by name, how long the first of them waits that failed, and when deferrable ones start.
+        """Take what the jobs do by name, how long one waits that failed, and when deferrable ones start.
 
-        Each further wait is twice as long, up to an hour.
+        Each further wait is twice as long, up to an hour. `note` is told of every run.
         """
         self._write = write
         self._jobs = jobs
         self._first_retry = first_retry
         self._choose_start = choose_start
+        self._note = note
 
     async def run(self, taken: Taken) -> None:
         """Run `taken`, and write what became of it; a cancellation gives it back as if it had not been started."""
@@ -58,7 +65,7 @@ class Runs:
         started = time.monotonic()
         try:
             if job.deferrable is not None and all(row.start_by is None for row in taken.rows):
-                await self._plan(taken, job.deferrable)
+                await self._plan(taken, job.name, job.deferrable)
                 return
             taken, payloads = await self._read(taken, job)
             if not payloads:
@@ -72,13 +79,14 @@ class Runs:
             await self._fail(taken, job, error)
         else:
             took = round((time.monotonic() - started) * 1000, 1)
+            self._note(job.name, "done")
             log.info("job", job=job.name, items=len(taken.rows), attempt=taken.rows[0].attempts, ms=took)
 
-    async def _plan(self, taken: Taken, deferrable: Deferrable) -> None:
+    async def _plan(self, taken: Taken, name: str, deferrable: Deferrable) -> None:
         now = datetime.now(UTC)
         deadline = deferrable.deadline(now)
         latest = deadline - deferrable.duration
-        start = min(await self._choose_start(now, deferrable.duration, deadline), latest)
+        start = min(await self._choose_start(name, deferrable.duration, deadline, now), latest)
         await self._write(let_go, taken, due_at=start, start_by=latest, attempts=taken.rows[0].attempts - 1)
 
     async def _read(self, taken: Taken, job: Job) -> tuple[Taken, list[msgspec.Struct]]:
@@ -119,10 +127,12 @@ class Runs:
         if (start_by := taken.rows[0].start_by) is not None:
             due_at = min(due_at, max(now, start_by))
         await self._write(let_go, taken, due_at=due_at, error=_described(error))
+        self._note(job.name, "failed")
         log.warning("job failed", job=job.name, ids=_ids(taken.rows), attempt=attempt, error=repr(error))
 
     async def _bury(self, taken: Taken, error: str, job: Job | None = None) -> None:
         await self._write(_bury, taken, error, job)
+        self._note(taken.name, "died")
         log.error("job died", job=taken.name, ids=_ids(taken.rows), error=error)
 
 

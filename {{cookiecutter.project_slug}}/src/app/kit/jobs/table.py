@@ -4,17 +4,12 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Index, String, Table, Text, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kit.database import Key, UtcDateTime, new_metadata
+from app.kit.database import Key, UtcDateTime
+from app.kit.tables import Base
 
 LIVE = text("died_at IS NULL")
-
-
-class Base(DeclarativeBase):
-    """Collects the tables of the kit."""
-
-    metadata = new_metadata()
 
 
 class QueuedJob(Base):

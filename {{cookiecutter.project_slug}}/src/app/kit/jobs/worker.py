@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.kit.database import Database
 from app.kit.jobs import Job, schedule
 from app.kit.jobs.queue import Gathering, Taken, next_due, renew, take
-from app.kit.jobs.runs import FIRST_RETRY, ChooseStart, Runs, at_once
+from app.kit.jobs.runs import FIRST_RETRY, ChooseStart, Note, Runs, at_once, unnoted
 from app.kit.jobs.wakeups import Wakeups
 
 log = structlog.get_logger()
@@ -35,6 +35,7 @@ class Worker:
         drain_seconds: float = DRAIN_SECONDS,
         first_retry: timedelta = FIRST_RETRY,
         choose_start: ChooseStart = at_once,
+        note: Note = unnoted,
         gathers: bool = True,
     ) -> None:
         """Take where the jobs are and what they do by name.
@@ -46,7 +47,7 @@ class Worker:
         self._wakeups = wakeups
         self._lease = timedelta(seconds=lease_seconds)
         self._drain_seconds = drain_seconds
-        self._runs = Runs(database.write, jobs, first_retry=first_retry, choose_start=choose_start)
+        self._runs = Runs(database.write, jobs, first_retry=first_retry, choose_start=choose_start, note=note)
         self._batched = {
             job.name: Gathering(job.batch.most, ALWAYS if job.retries is None else job.retries)
             for job in jobs.values()

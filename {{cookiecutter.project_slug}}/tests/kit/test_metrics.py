@@ -1,0 +1,57 @@
+"""What a process says of itself."""
+
+import pytest
+from httpx import AsyncClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.kit.app import build_app
+from app.main import MODULES
+from tests.conftest import TOKEN_HEADER, client_of, make_settings
+from tests.jobsite import Site
+from tests.standin import standing_in
+
+BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin", "isbn": "9780441478125"}
+
+
+async def samples(client: AsyncClient) -> dict[tuple[str, ...], float]:
+    """Return what `/metrics` says, by name and the values of its labels."""
+    answer = await client.get("/metrics", headers=TOKEN_HEADER)
+    assert answer.headers["cache-control"] == "private, no-store"
+    families = text_string_to_metric_families(answer.text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+async def test_only_who_bears_the_token_sees_them(client: AsyncClient) -> None:
+    assert (await client.get("/metrics")).status_code == 401
+
+
+async def test_requests_are_added_up_by_operation_with_what_they_cost(client: AsyncClient) -> None:
+    added = await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
+    read = [await client.get("/books/1", headers={"Accept-Encoding": "identity"}) for _ in range(3)]
+    assert (await client.get("/books/2")).status_code == (await client.get("/nowhere/at/all")).status_code == 404
+    shown = await samples(client)
+    book = "GET /books/{book_id}"
+    assert shown["http_requests_total", book, "2xx"] == 3
+    assert shown["http_requests_total", book, "4xx"] == 1
+    assert shown["http_requests_total", "-", "4xx"] == 1
+    assert shown["http_request_hits_total", book] == 2
+    assert shown["http_request_queries_total", book] == 2  # the first, and the one without a book
+    assert shown["http_request_bytes_total", book] > 3 * len(read[0].content)
+    assert shown["http_request_queries_total", "POST /books"] == int(added.headers["server-timing"].split('"')[1][0])
+    assert shown["process_cpu_seconds_total",] > 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_jobs_and_calls_to_other_systems_are_added_up(site: Site) -> None:
+    async with standing_in() as standin:
+        settings = make_settings(DATABASE_URL=site.url, OPEN_LIBRARY_URL=standin.url, WORKER_INSIDE="true")
+        async with client_of(build_app(settings, MODULES, title="Tests")) as client:
+            await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
+            await site.hurry()
+            shown = await samples(client)
+    assert shown["job_runs_total", "enrich_book", "done"] == 1
+    assert shown["job_runs_total", "warm_pages", "done"] == 1
+    assert shown["system_calls_total", "open library"] == standin.calls == 1
+    assert shown["system_failures_total", "open library"] == shown["system_retries_total", "open library"] == 0
+    assert shown["system_breaker", "open library", "closed"] == 1
+    assert shown["system_breaker", "open library", "open"] == 0
