@@ -53,5 +53,5 @@ async def test_jobs_and_calls_to_other_systems_are_added_up(site: Site) -> None:
     assert shown["job_runs_total", "warm_pages", "done"] == 1
     assert shown["system_calls_total", "open library"] == standin.calls == 1
     assert shown["system_failures_total", "open library"] == shown["system_retries_total", "open library"] == 0
-    assert shown["system_breaker", "open library", "closed"] == 1
-    assert shown["system_breaker", "open library", "open"] == 0
+    assert shown["system_breaker", "closed", "open library"] == 1
+    assert shown["system_breaker", "open", "open library"] == 0
