@@ -16,7 +16,7 @@ FAILED = 1
 """pytest's exit status where tests ran and some failed."""
 
 DESCRIPTION = (BASE / "docs" / "practices.md").read_text(encoding="utf-8")
-SECTION = re.compile(r"^- Switch: `PRACTICES_OFF=(\w+)`\n(?:- .*\n)*?- Tests: (.+)\n", re.MULTILINE)
+SECTION = re.compile(r"^- Switch: `PRACTICES_OFF=(\w+)`.*\n(?:- .*\n)*?- Tests: (.+)\n", re.MULTILINE)
 GUARDS = {switch: re.findall(r"`(tests/\S+\.py)`", tests) for switch, tests in SECTION.findall(DESCRIPTION)}
 """The test files of each practice with a switch."""
 
