@@ -10,7 +10,7 @@ from markupsafe import Markup
 from app.catalog.schemas import BookView
 from app.kit.static_site import asset
 
-SITE_NAME = "The catalogue"
+SITE_NAME = "Lending library"
 IDS = 100
 """How many ids a list covers."""
 
@@ -85,7 +85,7 @@ ITEM = Markup("""\
 <li><a href="../books/{id}.html">{title}</a> <span class="soft">{author}</span>
 <span class="soft">{copies}</span></li>""")
 INDEX = Markup("""\
-<h1>{site_name}</h1>
+<h1>The catalogue</h1>
 <p class="soft">All books, by the number they were given when they came.</p>
 <ul class="lists">
 {items}
@@ -130,7 +130,7 @@ def index(lists: int) -> bytes:
     items = Markup("\n").join(
         ENTRY.format(path=f"lists/{number}.html", text=_ids(number)) for number in range(1, lists + 1)
     )
-    return _page(SITE_NAME, INDEX.format(site_name=SITE_NAME, items=items))
+    return _page(SITE_NAME, INDEX.format(items=items))
 
 
 def not_found() -> bytes:
