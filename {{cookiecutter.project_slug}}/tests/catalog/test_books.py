@@ -1,12 +1,16 @@
 """The catalogue through its REST door."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
-from tests.conftest import TOKEN_HEADER
+from app.kit.app import build_app
+from app.main import MODULES
+from tests.conftest import TOKEN_HEADER, client_of, make_settings
+from tests.jobsite import Site
 
 
 async def add(client: AsyncClient, title: str, author: str = "Ursula K. Le Guin", **more: object) -> dict[str, Any]:
@@ -184,3 +188,15 @@ async def test_a_word_longer_than_any_index_entry_is_kept_and_found(client: Asyn
     title = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 300  # one word, 18 times longer once normalised
     await add(client, title)
     assert await titles(client, q=title[:100]) == [title]
+
+
+async def test_the_exported_json_of_a_book_is_what_the_api_answers(site: Site, tmp_path: Path) -> None:
+    settings = make_settings(DATABASE_URL=site.url, PAGES_DIR=str(tmp_path / "pages"), WORKER_INSIDE="true")
+    async with client_of(build_app(settings, MODULES, title="Tests")) as client:
+        for book in [
+            await add(client, "The Dispossessed", isbn="9780061054884", copies=2),
+            await add(client, '"Ærø" \\ 本 </script>', author="\u2019s-Gravesande & Co"),
+        ]:
+            await site.hurry()
+            answer = await client.get(f"/books/{book['id']}")
+            assert (tmp_path / "pages" / "books" / f"{book['id']}.json").read_bytes() == answer.content

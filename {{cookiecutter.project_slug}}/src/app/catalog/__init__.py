@@ -1,6 +1,6 @@
 """The catalogue: which books the library has, and how many copies are free. Much read, seldom changed."""
 
-from app.catalog import api, covers, events, jobs, sample
+from app.catalog import api, covers, events, jobs, pages, sample
 from app.kit.module import Module
 
 MODULE = Module(
@@ -10,5 +10,6 @@ MODULE = Module(
     hears=events.HEARS,
     jobs=jobs.JOBS,
     systems=[covers.open_library],
+    pages=pages.render_all,
     seed=sample.seed,
 )

@@ -3,6 +3,7 @@
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.jobs import ask_for_pages
 from app.catalog.models import Book
 from app.kit.facts import Fact
 
@@ -33,6 +34,7 @@ class LoanChanged(Fact):
 async def keep_on_loan(session: AsyncSession, fact: LoanChanged) -> None:
     """Keep the number of lent copies, so that availability is read without asking lending."""
     await session.execute(update(Book).where(Book.id == fact.book_id).values(on_loan=fact.on_loan))
+    await ask_for_pages(session, fact.book_id)
 
 
 HEARS = [(LoanChanged, keep_on_loan)]

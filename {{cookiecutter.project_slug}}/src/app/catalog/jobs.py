@@ -6,10 +6,13 @@ import structlog
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog import pages
 from app.catalog.covers import OPEN_LIBRARY, cover_of
 from app.catalog.models import Book
+from app.kit.database import reads
 from app.kit.jobs import Batch, enqueue, job
 from app.kit.outgoing import system
+from app.kit.static_site import static_site
 from app.kit.visits import visit
 
 log = structlog.get_logger()
@@ -26,6 +29,8 @@ async def enrich_book(session: AsyncSession, book_id: int, isbn: str) -> None:
         return
     cover_url = await cover_of(library, isbn)
     await session.execute(update(Book).where(Book.id == book_id, Book.isbn == isbn).values(cover_url=cover_url))
+    if cover_url is not None:
+        await ask_for_pages(session, book_id)
 
 
 async def ask_for_cover(session: AsyncSession, book_id: int, isbn: str | None) -> None:
@@ -44,4 +49,20 @@ async def warm_pages(session: AsyncSession, book_ids: list[int]) -> None:
     log.info("pages warmed", changed=len(changed), pages=len(paths))
 
 
-JOBS = [enrich_book, warm_pages]
+@job(batch=Batch(most=1000, within=timedelta(seconds=5)), priority=-10, timeout=timedelta(minutes=5))
+async def render_pages(session: AsyncSession, book_ids: list[int]) -> None:
+    """Render the static pages of books that changed, all of it before the session has a transaction."""
+    site = static_site(session)
+    if site is None:  # there was one when this was asked for
+        return
+    rendered = await pages.render(reads(session), site, book_ids)
+    log.info("pages rendered", changed=len(set(book_ids)), files=rendered.files, written=rendered.written)
+
+
+async def ask_for_pages(session: AsyncSession, book_id: int) -> None:
+    """Leave it to a job to render the static pages of a book, where there is a site."""
+    if static_site(session) is not None:
+        await enqueue(session, render_pages, book_id)
+
+
+JOBS = [enrich_book, warm_pages, render_pages]

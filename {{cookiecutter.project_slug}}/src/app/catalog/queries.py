@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, case
+from sqlalchemy import Integer, and_, bindparam, case, func, select
 from sqlalchemy.orm import aliased
 
 from app.catalog.models import WORD_LENGTH, Author, Book, BookWord
@@ -31,6 +31,7 @@ BOOK = Source(
     },
     joins={"author.name": Book.author},
 )
+LAST_ID = select(func.max(Book.id))
 
 
 async def book(read: Read, book_id: int, fields: Fields = ALL) -> BookView | None:
@@ -55,6 +56,12 @@ async def book_page(
     parameters |= {f"word_{position}": word for position, word in enumerate(searched)}
     rows = await read.all(statement, parameters)
     return BookPage(items=BOOK.views(rows[:limit], fields), next=rows[limit - 1].id if len(rows) > limit else None)
+
+
+async def last_id(read: Read) -> int:
+    """Return the highest id of a book, 0 where there is none: one query."""
+    row = await read.first(LAST_ID)
+    return (row and row[0]) or 0
 
 
 def words(text: str) -> list[str]:

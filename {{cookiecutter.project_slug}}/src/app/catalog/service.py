@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.events import BookAdded, BookChanged
-from app.catalog.jobs import ask_for_cover, warm_pages
+from app.catalog.jobs import ask_for_cover, ask_for_pages, warm_pages
 from app.catalog.models import Author, Book, BookWord
 from app.catalog.queries import words
 from app.catalog.schemas import AuthorView, BookChange, BookView, NewBook
@@ -26,6 +26,7 @@ async def add_book(session: AsyncSession, new: NewBook) -> BookView:
     await facts.state(session, BookAdded(book.id, book.title, book.copies))
     await ask_for_cover(session, book.id, book.isbn)
     await enqueue(session, warm_pages, book.id)
+    await ask_for_pages(session, book.id)
     return _view(book)
 
 
@@ -54,6 +55,7 @@ async def change_book(session: AsyncSession, book_id: int, change: BookChange) -
         await _index_words(session, book)
     await facts.state(session, BookChanged(book.id, book.title, book.copies))
     await enqueue(session, warm_pages, book.id)
+    await ask_for_pages(session, book.id)
     return _view(book)
 
 

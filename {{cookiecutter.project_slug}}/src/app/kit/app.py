@@ -31,6 +31,7 @@ from app.kit.negotiation import Negotiated
 from app.kit.outgoing import SYSTEMS
 from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
+from app.kit.static_site import SITE, new_site
 from app.kit.tasks import Tasks
 from app.kit.throttle import Throttle, new_counts
 from app.kit.visits import VISITS, Visits
@@ -44,7 +45,8 @@ def connect(settings: Settings, modules: Sequence[Module], store: CacheStore, **
     Its sessions carry `context` too.
     """
     heard = facts.hearers(hears for module in modules for hears in module.hears)
-    carried = {facts.HEARERS: heard, jobs.AT_ONCE: "jobs" in settings.practices_off, **context}
+    at_once = "jobs" in settings.practices_off
+    carried = {facts.HEARERS: heard, jobs.AT_ONCE: at_once, SITE: new_site(settings), **context}
     return Database(settings.database_url, carried, store.purge)
 
 

@@ -1,4 +1,4 @@
-"""The command line: what `poe dev`, `serve`, `worker`, `jobs`, `migrate`, `revision`, `seed` and `carbon` run."""
+"""The command line: what `poe dev`, `serve`, `worker`, `jobs`, `migrate`, `seed`, `render` and others run."""
 
 import argparse
 import asyncio
@@ -24,8 +24,11 @@ from app.kit.jobs import commands as job_commands
 from app.kit.module import Module
 from app.kit.outage import outage
 from app.kit.settings import Settings, SettingsError, make_env_file
+from app.kit.static_site import Rendered, StaticSite
 
 DRAIN_SECONDS = 10
+RENDERED = "public"
+"""Where static pages are rendered to by hand where PAGES_DIR names no folder."""
 
 
 class CommandFailed(Exception):
@@ -59,6 +62,8 @@ def run(modules: Sequence[Module], factory: str) -> None:  # noqa: C901 - one ca
                 asyncio.run(migrations.revise(settings.database_url, arguments.module, arguments.message))
             case "carbon":
                 print(carbon_command.figures(arguments) or _carbon(arguments.svg, settings, modules))
+            case "render":
+                print(asyncio.run(_render(settings, modules)))
             case "seed":
                 seeded = asyncio.run(_seed(settings, modules))
                 print("Added the sample data." if seeded else "There is data already: nothing was added.")
@@ -86,6 +91,7 @@ def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:
     job_commands.add_parser(commands)
     commands.add_parser("migrate", help="bring the tables to their newest version")
     commands.add_parser("seed", help="add the sample data to an empty database")
+    commands.add_parser("render", help=f"render all static pages into PAGES_DIR, or into {RENDERED}")
     carbon_command.add_parser(commands)
     revision = commands.add_parser("revision", help="write the migration from the tables as they are to the models")
     revision.add_argument("module", choices=[migrations.KIT, *modules])
@@ -225,6 +231,17 @@ async def _report(settings: Settings, modules: Sequence[Module], *, as_svg: bool
         return await carbon_command.report(settings, database.read, as_svg=as_svg)
     finally:
         await database.close()
+
+
+async def _render(settings: Settings, modules: Sequence[Module]) -> str:
+    site = StaticSite(Path(settings.pages_dir or RENDERED))
+    database = await _reach(settings, modules, CacheStore(settings.cache_url))
+    try:
+        done = [await module.pages(database.read, site) for module in modules if module.pages is not None]
+    finally:
+        await database.close()
+    files, written, removed = (sum(getattr(one, name) for one in done) for name in Rendered.__struct_fields__)
+    return f"{site.folder}: {files} files, {written} written, {removed} removed."
 
 
 async def _seed(settings: Settings, modules: Sequence[Module]) -> bool:

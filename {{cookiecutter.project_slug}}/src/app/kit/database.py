@@ -34,6 +34,9 @@ Committed: TypeAlias = Callable[[set[str]], Awaitable[None]]
 """Is told the tags (`kit/changes.py`) of what a transaction changed, right after its commit."""
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
+READ = "read"
+"""The place in a session's `info` where the reads of its database are."""
+
 ATTEMPTS = 3
 # SQLite answers SELECT 1 without a look at its file.
 PINGS = {"sqlite": text("SELECT 1 FROM sqlite_master LIMIT 1"), "postgresql": text("SELECT 1")}
@@ -83,6 +86,11 @@ async def lock(session: AsyncSession, subject: str, key: object) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         await session.execute(LOCK, {"subject": f"{subject} {key}"})
+
+
+def reads(session: AsyncSession) -> "Read":
+    """Return the reads of the session's database, for a job: what takes long must hold no transaction meanwhile."""
+    return session.info[READ]
 
 
 async def _tell_nobody(_changes: set[str]) -> None:
@@ -173,7 +181,7 @@ class Database:
         """
         self._reads, self._writes = new_engines(url)
         self.read = Read(self._reads)
-        self.write = Write(self._writes, context or {}, committed)
+        self.write = Write(self._writes, {READ: self.read, **(context or {})}, committed)
 
     @property
     def engines(self) -> tuple[AsyncEngine, AsyncEngine]:

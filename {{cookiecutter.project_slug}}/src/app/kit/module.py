@@ -6,10 +6,12 @@ import msgspec
 from litestar import Controller
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.kit.database import Read
 from app.kit.facts import Fact, Handler
 from app.kit.jobs import Job
 from app.kit.outgoing import System
 from app.kit.settings import Settings
+from app.kit.static_site import Rendered, StaticSite
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,5 +25,7 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Sequence[Job] = ()
     systems: Sequence[Callable[[Settings], System | None]] = ()
     """Make the other systems that its jobs call; None where the settings name none."""
+    pages: Callable[[Read, StaticSite], Awaitable[Rendered]] | None = None
+    """Renders all of its static pages."""
     seed: Callable[[AsyncSession], Awaitable[bool]]
     """Adds the sample data to an empty module; returns whether it did."""

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 ENV_FILE = Path(".env")
 
 Practice = Literal[
-    "batch", "breaker", "cache", "compress", "deferrable", "fields", "jobs", "query_log", "retry", "throttle"
+    "batch", "breaker", "cache", "compress", "deferrable", "fields", "jobs", "pages", "query_log", "retry", "throttle"
 ]
 """A sustainability practice that PRACTICES_OFF can switch off; `docs/practices.md` describes each."""
 
@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     grid_url: str = ""
     grid_token: str = ""
     open_library_url: str = ""
+    pages_dir: str = ""
     worker_inside: bool = False
     job_lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30
     practices_off: frozenset[Practice] = frozenset()
