@@ -20,7 +20,7 @@ from tests.polling import until
 
 EFFECT = text("INSERT INTO catalog_author (name) VALUES (:name)")
 EFFECTS = text("SELECT name FROM catalog_author ORDER BY id")
-JOBS = "SELECT name, attempts, error, died_at, due_at FROM kit_job "
+JOBS = "SELECT name, attempts, error, died_at, due_at, start_by FROM kit_job "
 # Those that wait for the hour of their schedule are always there.
 ASKED_FOR = text(f"{JOBS} WHERE coalesce(unique_key, '') NOT LIKE '% by its schedule' ORDER BY id")
 SCHEDULED = text(f"{JOBS} WHERE unique_key LIKE '% by its schedule' ORDER BY id")

@@ -20,7 +20,9 @@ from sqlalchemy import Engine, event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.models import Author, Book
+from app.kit import cache as cache_module
 from app.kit.app import build_app
+from app.kit.cache import Cache
 from app.kit.cache_store import MAX_ENTRIES, CacheStore, Entry
 from app.kit.database import Database
 from app.kit.http_cache import Public
@@ -224,6 +226,45 @@ async def test_a_hundred_misses_in_two_processes_load_once(
         answers = await asyncio.gather(*(client.get("/books") for client in [one, other] * 50))
         assert {answer.status_code for answer in answers} == {200}
         assert len(statements) == 1
+
+
+async def test_what_other_code_made_is_not_served(
+    sqlite_database_url: str, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with an_application(sqlite_database_url, valkey) as old:
+        await add(old)
+        await titles(old)
+        monkeypatch.setattr(cache_module, "code_version", lambda: "the next deploy")
+        async with an_application(sqlite_database_url, valkey) as new:
+            for status in ("app; fwd=miss; stored", "app; hit"):
+                assert (await new.get("/books")).headers["Cache-Status"] == status
+            await new.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+            assert await titles(old) == ["Dawn"], "a purge is for both"
+
+
+async def test_where_the_one_who_loads_gives_up_one_other_takes_over() -> None:
+    cache, loads, loading = Cache(CacheStore("")), 0, asyncio.Event()
+
+    async def load() -> Entry | None:
+        nonlocal loads
+        loads += 1
+        if loads == 1:
+            loading.set()
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        return Entry(0, "", [], b"made")
+
+    first = asyncio.create_task(cache.get("key", ["tag"], 60, load))
+    await loading.wait()
+    others = [asyncio.create_task(cache.get("key", ["tag"], 60, load)) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    first.cancel()
+    entries = await asyncio.gather(*others)
+    assert {entry.body for entry in entries if entry} == {b"made"}
+    assert None not in entries
+    assert loads == 2
+    with pytest.raises(asyncio.CancelledError):
+        await first
 
 
 def test_a_write_in_one_process_is_in_the_next_read_of_another(sqlite_database_url: str, valkey: str) -> None:

@@ -129,3 +129,23 @@ def test_models_and_migrations_agree(database_url: str) -> None:
     names = [module.name for module in MODULES]
     asyncio.run(migrations.check(database_url, names))
     assert asyncio.run(migrations.behind(database_url, names)) == []
+
+
+async def test_a_commit_is_made_known_though_whoever_asked_for_it_has_gone(database_url: str) -> None:
+    committing, may_know, known = asyncio.Event(), asyncio.Event(), set[str]()
+
+    async def note(changes: set[str]) -> None:
+        committing.set()
+        await may_know.wait()
+        known.update(changes)
+
+    database = Database(database_url, committed=note)
+    task = asyncio.create_task(database.write(insert))
+    await committing.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    may_know.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert known
+    await database.close()

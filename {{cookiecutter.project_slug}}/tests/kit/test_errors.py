@@ -3,10 +3,15 @@
 import pytest
 from httpx import AsyncClient
 from litestar import Controller, get
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.app import build_app
+from app.kit.jobs import job
 from app.kit.module import Module
+from app.kit.parameters import Writes
 from tests.conftest import TOKEN_HEADER, NewDatabase, client_of, make_settings, nothing
+from tests.jobsite import Site
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,50 @@ async def test_a_fault_of_ours_is_logged_and_tells_nothing(
     assert response.headers["Content-Type"] == "application/problem+json"
     assert "secret" not in response.text
     assert "the secret recipe" in capsys.readouterr().err
+
+
+SOMEBODY = "Ada Byron"
+
+
+class Leaky(Controller):
+    """A handler whose statement the database refuses, quoting what it was given."""
+
+    path = "/leaky"
+
+    @get()
+    async def fail(self, write: Writes) -> None:
+        """Add the same author twice."""
+        await write(add_twice)
+
+
+async def add_twice(session: AsyncSession) -> None:
+    await leave_secret(session)
+    await leave_secret(session)
+
+
+async def leave_secret(session: AsyncSession) -> None:
+    await session.execute(text("INSERT INTO catalog_author (name) VALUES (:name)"), {"name": SOMEBODY})
+
+
+async def test_no_value_of_a_row_gets_into_the_log_or_a_dead_letter(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @job(retries=0)
+    async def leak(session: AsyncSession) -> None:
+        await add_twice(session)
+
+    site = Site(database_url)
+    await site.enqueue(leak)
+    async with site.working(leak):
+        pass
+    (dead,) = await site.jobs()
+    await site.database.close()
+    app = build_app(
+        make_settings(DATABASE_URL=database_url), [Module(name="l", controllers=[Leaky], seed=nothing)], title="T"
+    )
+    async with client_of(app) as client:
+        assert (await client.get("/leaky")).status_code == 500
+    logged = capsys.readouterr().err
+    for told in (dead.error, logged):
+        assert "IntegrityError" in told
+        assert SOMEBODY not in told

@@ -64,6 +64,7 @@ CARBON_AWARE_SDK = [
         ],
     }
 ]
+NO_YEAR = "9999-12-31T23:59:00-05:00"  # there is none for it in UTC
 WATT_TIME = {
     "data": [{"point_time": at(number), "value": 1000.0} for number in range(3)],
     "meta": {"region": "CAISO_NORTH", "signal_type": "co2_moer", "units": "lbs_co2_per_mwh"},
@@ -153,10 +154,17 @@ async def test_every_provider_s_forecast_is_understood(standin: StandIn, provide
             "forecast": [{"carbonIntensity": 100, "datetime": "2026-11-23T18:00"}],
         },
         {"data": [], "zone": "FR", "forecast": ELECTRICITY_MAPS["forecast"]},
+        {
+            "data": [{"from": NO_YEAR, "to": NO_YEAR, "intensity": {"forecast": 100}}],
+            "zone": "DE",
+            "forecast": [{"carbonIntensity": 100, "datetime": NO_YEAR}],
+        },
+        [{"forecastData": [{"timestamp": NO_YEAR, "duration": 60, "value": 100}]}],
     ],
     ids=[
         *("a list", "nothing", "null", "empty", "marginal pounds", "empty list"),
-        *("pounds", "kilograms", "pounds in a list", "no times", "another zone"),
+        *("pounds", "kilograms", "pounds in a list", "no times", "another zone", "no year"),
+        "no year in a list",
     ],
 )
 async def test_what_is_no_forecast_in_grams_a_kilowatt_hour_is_not_used(

@@ -1,17 +1,23 @@
 """What jobs promise, the same on both databases."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Executable, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.testing import capture_logs
 
-from app.kit.jobs import Batch, Deferrable, by_name, enqueue, job
+from app.kit import logs
+from app.kit.database import Read
+from app.kit.jobs import NOW, Batch, Deferrable, Job, by_name, enqueue, job
 from app.kit.jobs import commands as job_commands
 from app.kit.jobs.inbox import NewJob, put
+from app.kit.jobs.wakeups import Wakeups
 from app.kit.jobs.worker import beside
 from tests.jobsite import Site, leave
 from tests.polling import until
@@ -382,3 +388,195 @@ async def test_a_deferrable_job_starts_when_it_is_told_and_never_too_late(site: 
         pass
     assert await site.effects() == ["report"]
     assert len(asked) == 1
+
+
+class Impatient(Wakeups):
+    """Wakes a worker as soon as it sleeps, and notes for how long it would have slept."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.waits: list[float] = []
+
+    async def wait(self, seconds: float) -> bool:
+        """Return at once."""
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+        return False
+
+
+async def test_a_worker_looks_less_and_less_often_for_what_must_wait_for_another_job(database_url: str) -> None:
+    site = Site(database_url)
+    site.wakeups = wakeups = Impatient(database_url)
+
+    @job()
+    async def deliver(_session: AsyncSession) -> None: ...
+
+    await site.enqueue(deliver, delay=timedelta(hours=1), subject="book 1")
+    await site.enqueue(deliver, subject="book 1")
+
+    async def looked_often() -> bool:
+        return len(wakeups.waits) > 12
+
+    async with beside(site.worker(deliver)):
+        await until(looked_often)
+    await site.database.close()
+    assert wakeups.waits[12] == wakeups.idle_seconds
+
+
+async def test_a_deadline_that_passed_while_no_worker_ran_is_not_moved_to_the_next_day(site: Site) -> None:
+    asked: list[datetime] = []
+    finish_by = (datetime.now(UTC) - timedelta(hours=1)).time()
+
+    @job(deferrable=Deferrable(duration=timedelta(minutes=10), finish_by=finish_by))
+    async def report(session: AsyncSession) -> None:
+        await leave(session, "report")
+
+    async def late(_name: str, _duration: timedelta, finish_by: datetime, now: datetime) -> datetime:
+        asked.append(finish_by)
+        return now + timedelta(hours=12)
+
+    await site.enqueue(report, delay=timedelta(hours=-3))
+    async with site.working(report, choose_start=late):
+        pass
+    assert await site.effects() == ["report"]
+    assert asked[0] < datetime.now(UTC)
+
+
+async def test_a_deferrable_job_that_fails_after_its_latest_start_waits_before_it_is_tried_again(site: Site) -> None:
+    @job(deferrable=Deferrable(duration=timedelta(minutes=10), finish_by=time(6)))
+    async def report(_session: AsyncSession) -> None:
+        raise LookupError
+
+    async def failed() -> bool:
+        return (await site.jobs())[0].attempts == 1
+
+    await site.enqueue(report)
+    await site.database.write(_let_the_latest_start_pass)
+    async with beside(site.worker(report, first_retry=timedelta(hours=1))):
+        await until(failed)
+    (waiting,) = await site.jobs()
+    assert datetime.fromisoformat(str(waiting.due_at)).replace(tzinfo=UTC) > datetime.now(UTC) + timedelta(minutes=20)
+
+
+async def _let_the_latest_start_pass(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_job SET start_by = enqueued_at"))
+
+
+async def test_a_deferrable_job_keeps_its_key_until_it_really_starts(site: Site) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    @job(deferrable=Deferrable(duration=timedelta(hours=1), finish_by=time(6)), batch=Batch(most=9, within=NOW))
+    async def remind(session: AsyncSession, whom: list[int]) -> None:
+        started.set()
+        await go_on.wait()
+        await leave(session, len(whom))
+
+    async def later(_name: str, _duration: timedelta, finish_by: datetime, _now: datetime) -> datetime:
+        return finish_by
+
+    async def planned() -> bool:
+        return all(row.attempts == 0 and row.start_by for row in await site.jobs())
+
+    async with beside(site.worker(remind, choose_start=later)):
+        for _ in range(2):
+            await site.enqueue(remind, 7, unique="7")
+            await until(planned)
+        assert len(await site.jobs()) == 1
+        await site.make_due()
+        site.wakeups.wake()
+        await started.wait()
+        await site.enqueue(remind, 7, unique="7")
+        assert len(await site.jobs()) == 2, "what runs already may have looked already"
+        go_on.set()
+        await until(site.effects)
+    assert await site.effects() == ["1"]
+
+
+async def test_a_batch_of_which_every_item_has_one_attempt_gathers_too(site: Site) -> None:
+    runs: list[list[int]] = []
+
+    @job(batch=Batch(most=3, within=timedelta(hours=1)), retries=0)
+    async def collect(_session: AsyncSession, numbers: list[int]) -> None:
+        runs.append(numbers)
+
+    for number in range(3):
+        await site.enqueue(collect, number)
+    async with site.working(collect):
+        pass
+    assert runs == [[0, 1, 2]]
+
+
+async def test_a_job_whose_own_task_was_cancelled_has_failed_and_is_not_begun_again_at_once(site: Site) -> None:
+    @job(retries=1)
+    async def await_a_task(_session: AsyncSession) -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        task.cancel()
+        await task
+
+    await site.enqueue(await_a_task)
+    async with site.working(await_a_task):
+        pass
+    (dead,) = await site.jobs()
+    assert "CancelledError" in dead.error
+
+
+async def test_an_outage_is_one_line_in_the_worker_s_log_and_its_end_another(database_url: str) -> None:
+    site = Site(database_url)
+    site.wakeups = wakeups = Impatient(database_url)
+    outages = 5
+
+    async def looked_often() -> bool:
+        return len(wakeups.waits) > outages + 1
+
+    async def fail_first(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Any:
+        if len(wakeups.waits) < outages:
+            raise ConnectionError("gone")
+        return await Read.first(site.database.read, statement, parameters)
+
+    logs.configure("info")
+    with pytest.MonkeyPatch.context() as patch, capture_logs() as lines:
+        patch.setattr(site.database.read, "first", fail_first)
+        async with beside(site.worker(note)):
+            await until(looked_often)
+    await site.database.close()
+    events = [line["event"] for line in lines]
+    assert events == ["the worker can't reach its jobs", "the worker reaches its jobs again"]
+
+
+async def test_a_dead_letter_is_listed_however_many_jobs_wait(site: Site) -> None:
+    @job(retries=0)
+    async def break_down(_session: AsyncSession) -> None:
+        raise LookupError("broken")
+
+    async def many(session: AsyncSession) -> None:
+        for what in range(job_commands.MOST):
+            await enqueue(session, note, what, delay=timedelta(hours=1))
+
+    await site.enqueue(break_down)
+    async with site.working(break_down):
+        pass
+    await site.database.write(many)
+    listed = await job_commands.act(site.database, "list", "all")
+    assert "LookupError: broken" in listed.splitlines()[-2]
+    assert listed.endswith("due first.")
+
+
+async def test_a_schedule_that_becomes_closer_holds_from_the_next_start_on(site: Site) -> None:
+    def tick_at(cron: str) -> Job:
+        @job(cron=cron)
+        async def tick(_session: AsyncSession) -> None: ...
+
+        return tick
+
+    async def due_within_two_minutes() -> bool:
+        return any(
+            datetime.fromisoformat(str(row.due_at)).replace(tzinfo=UTC) < datetime.now(UTC) + timedelta(minutes=2)
+            for row in await site.scheduled()
+        )
+
+    async with beside(site.worker(tick_at("0 0 29 2 *"))):
+        await until(site.scheduled)
+    assert not await due_within_two_minutes()
+    async with beside(site.worker(tick_at("* * * * *"))):
+        await until(due_within_two_minutes)
+    assert len(await site.scheduled()) == 1

@@ -181,9 +181,10 @@ async def test_a_request_is_one_line_with_its_route_and_cost(
 ) -> None:
     async with asking(database_url, LOG_LEVEL="info") as client:
         await client.get("/books/7")
-    (line,) = lines(capsys, "request")
-    assert (line["method"], line["path"], line["status"], line["queries"]) == ("GET", "/books/{book_id}", 404, 1)
-    assert line["ms"] >= line["sql_ms"] > 0
+        await client.head("/books/7")
+    for line, method in zip(lines(capsys, "request"), ("GET", "HEAD"), strict=True):
+        assert (line["method"], line["path"], line["status"], line["queries"]) == (method, "/books/{book_id}", 404, 1)
+        assert line["ms"] >= line["sql_ms"] > 0
 
 
 async def test_of_healthy_requests_every_so_manyth_has_a_line_and_a_failed_one_always(

@@ -57,6 +57,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     """
     logs.configure(settings.log_level)
     store = CacheStore(settings.cache_url)
+    cache = Cache(store)
     wakeups = Wakeups(settings.database_url)
     visits = Visits()
     systems = [made for module in modules for new in module.systems if (made := new(settings)) is not None]
@@ -93,7 +94,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
 
     @asynccontextmanager
     async def open_and_close(_app: Litestar) -> AsyncGenerator[None]:
-        await store.open()
+        await cache.open()
         # What start-up made stays as long as the process: no collection needs to go through it again.
         gc.collect()
         gc.freeze()
@@ -128,7 +129,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         middleware=[
             DefineMiddleware(
                 HttpCache,
-                cache=Cache(store),
+                cache=cache,
                 caches="cache" not in settings.practices_off,
                 compresses="compress" not in settings.practices_off,
             )

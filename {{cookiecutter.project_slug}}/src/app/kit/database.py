@@ -4,7 +4,8 @@ A read costs one round trip and nothing else: no BEGIN, no ROLLBACK, no ORM obje
 unit of work that commits as a whole or not at all.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -155,7 +156,7 @@ class Write:
             try:
                 async with self._session() as session:
                     result = await work(session, *args, **kwargs)
-                    await self._commit(session)
+                    await _to_its_end(self._commit(session))
                     return result
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in TRY_AGAIN or attempt == ATTEMPTS:
@@ -169,6 +170,16 @@ class Write:
             # Also where the commit fails: the database may have done it, and only its answer was lost.
             if changes := changes_of(session.sync_session):
                 await self._committed(changes)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do `work` also where whoever asked for it gives up; only then pass the cancellation on."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 class Database:

@@ -49,15 +49,19 @@ class Edge:
         if too_large := _too_large(scope):
             await send_problem(answer.send, *too_large, CLOSE)
             return
+        asked: Scope = scope
         if scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}  # a copy: the server goes by its own
+            asked = {**scope, "method": "GET"}  # a copy: the server goes by its own
         try:
             async with asyncio.timeout(self._seconds) as deadline:
-                await self._app(scope, body.receive, answer.send)
+                await self._app(asked, body.receive, answer.send)
         except TimeoutError:
             if not deadline.expired():
                 raise
             await self._end(scope, body, answer)
+        finally:
+            if "path_template" in asked:
+                scope["path_template"] = asked["path_template"]  # for the log
 
     async def _end(self, scope: HTTPScope, body: "_Body", answer: "_Answer") -> None:
         if body.awaited and not answer.started:

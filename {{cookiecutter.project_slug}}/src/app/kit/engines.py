@@ -1,7 +1,7 @@
 """Engines for the address of a database: one for reads and one for writes, on SQLite or PostgreSQL."""
 
 from sqlalchemy import URL, Connection, Engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -12,6 +12,8 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "po
 CONNECT_SECONDS = 2
 COMMAND_SECONDS = 5
 POOL_SIZE = 10
+# The text of an error goes into logs and dead letters, where no value of a row belongs.
+DISCREET = {"hide_parameters": True}
 
 
 def new_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
@@ -46,10 +48,15 @@ def parse_url(url: str) -> URL:
 
 def _sqlite(address: URL) -> tuple[AsyncEngine, AsyncEngine]:
     reads = create_async_engine(
-        address, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_size=POOL_SIZE, max_overflow=0
+        address,
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        **DISCREET,
     )
     # SQLite has one writer at a time: ours wait for each other in the pool, not in SQLite's polling.
-    writes = create_async_engine(address, pool_size=1, max_overflow=0)
+    writes = create_async_engine(address, pool_size=1, max_overflow=0, **DISCREET)
     _on_connect(reads.sync_engine, "query_only = ON")
     _on_connect(writes.sync_engine, "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
 
@@ -79,6 +86,15 @@ def _postgres(address: URL) -> tuple[AsyncEngine, AsyncEngine]:
         pool_reset_on_return=None,
         pool_size=POOL_SIZE,
         connect_args={**timeouts, "server_settings": {"default_transaction_read_only": "on"}},
+        **DISCREET,
     )
-    writes = create_async_engine(address, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args=timeouts)
+    writes = create_async_engine(address, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args=timeouts, **DISCREET)
+    for engine in (reads.sync_engine, writes.sync_engine):
+        event.listen(engine, "handle_error", _leave_out_the_row)
     return reads, writes
+
+
+def _leave_out_the_row(context: ExceptionContext) -> None:
+    cause = context.original_exception.__cause__
+    if cause is not None:
+        vars(cause).pop("detail", None)  # of asyncpg's errors; it quotes the row, or its key

@@ -26,8 +26,8 @@ PAGE = """<!doctype html>
 body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; padding: .2rem .5rem; border-bottom: 1px solid #8886; }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
-meter {{ width: 100%; }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+meter {{ width: 12rem; }}
 </style>
 <h1>Lending in {month}</h1>
 {sections}
@@ -101,18 +101,20 @@ def _bar(value: int, most: int) -> _Markup:
 
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["".join(_cell(value) for value in row) for row in rows]
-    if not lines:
+    rows = list(rows)
+    if not rows:
         return f"<h2>{title}</h2>\n<p>None.</p>"
-    headings = "".join(f"<th>{heading}</th>" for heading in head)
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    headings = "".join(f"<th{_kind(value)}>{heading}</th>" for heading, value in zip(head, rows[0], strict=True))
+    body = "\n".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
     return f"<h2>{title}</h2>\n<table>\n<tr>{headings}</tr>\n{body}\n</table>"
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, int):
-        return f'<td class="number">{value}</td>'
-    return f"<td>{value if isinstance(value, _Markup) else escape(str(value))}</td>"
+    return f"<td{_kind(value)}>{value if isinstance(value, _Markup) else escape(str(value))}</td>"
+
+
+def _kind(value: object) -> str:
+    return ' class="number"' if isinstance(value, int) else ""
 
 
 def _replace(path: Path, text: str) -> None:

@@ -71,7 +71,7 @@ class Grid:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 self._keep(await provider.forecast(now), now)
-        except (CallFailed, BadForecast, TimeoutError) as error:
+        except (CallFailed, BadForecast, TimeoutError, OverflowError) as error:  # the last for years out of reach
             log.warning("no grid forecast", zone=self._zone, error=str(error) or type(error).__name__)
         finally:
             self._fetching = None

@@ -15,7 +15,7 @@ import msgspec
 from cronsim import CronSim, CronSimError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit.jobs.inbox import NewJob, put
+from app.kit.jobs.inbox import NewJob, bring_forward, put
 
 Work: TypeAlias = Callable[..., Awaitable[None]]
 
@@ -180,7 +180,7 @@ async def enqueue(
 
 
 async def schedule(session: AsyncSession, recurring: Job, now: datetime) -> None:
-    """Write the next run of a job that has a schedule, if that isn't there yet."""
+    """Write the next run of a job that has a schedule, or bring it forward where the schedule was another one."""
     new = NewJob(
         name=recurring.name,
         payload=recurring.encode(()),
@@ -189,3 +189,4 @@ async def schedule(session: AsyncSession, recurring: Job, now: datetime) -> None
         unique_key=f"{recurring.name} by its schedule",
     )
     await put(session, new)
+    await bring_forward(session, new)

@@ -1,5 +1,6 @@
 """What `poe worker` runs, and what `poe jobs` shows and does: the jobs that wait, run or died."""
 
+import argparse
 import asyncio
 import os
 import signal
@@ -15,6 +16,7 @@ from uvicorn.importer import import_from_string
 from app.kit.database import AnyRow, Database
 from app.kit.jobs.inbox import tell_workers
 from app.kit.jobs.table import QueuedJob
+from app.kit.schemas import MAX_INTEGER
 
 MOST = 200
 PAYLOAD_LENGTH = 40
@@ -29,7 +31,7 @@ JOBS = (
         QueuedJob.error,
         QueuedJob.died_at,
     )
-    .order_by(QueuedJob.died_at.nulls_first(), QueuedJob.due_at, QueuedJob.id)
+    .order_by(QueuedJob.died_at.desc().nulls_last(), QueuedJob.due_at, QueuedJob.id)
     .limit(MOST)
 )
 ALL = "all"
@@ -71,16 +73,19 @@ def work(factory: str) -> None:
 
 
 def _which(text: str) -> str:
-    if text != ALL and not text.isdecimal():
-        raise ValueError(text)
+    if text != ALL and not (text.isdecimal() and int(text) <= MAX_INTEGER):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither the ID of a dead job nor all")
     return text
 
 
 def _table(rows: Sequence[AnyRow]) -> str:
     now = datetime.now(UTC)
-    lines = [HEAD, *(_line(row, now) for row in rows)]
+    dead_last = sorted(rows, key=lambda row: (row.died_at is not None, row.died_at or row.due_at))
+    lines = [HEAD, *(_line(row, now) for row in dead_last)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    if len(rows) == MOST:
+        texts.append(f"These are the {MOST} that died last or are due first.")
     return "\n".join(texts) if rows else "There are no jobs."
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,6 +51,13 @@ async def put(session: AsyncSession, new: NewJob) -> None:
         statement = statement.returning(NOTIFY)
     await connection.execute(statement)
     session.info[_LEFT_A_JOB] = True
+
+
+async def bring_forward(session: AsyncSession, new: NewJob) -> None:
+    """Let the job that waits with the `unique_key` of `new` be due no later than `new` is."""
+    later = update(TABLE).where(TABLE.c.unique_key == new.unique_key, TABLE.c.lease.is_(None))
+    connection = await session.connection()
+    await connection.execute(later.where(TABLE.c.due_at > new.due_at).values(due_at=new.due_at))
 
 
 async def tell_workers(session: AsyncSession) -> None:

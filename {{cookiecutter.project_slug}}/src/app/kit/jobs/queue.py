@@ -3,12 +3,12 @@
 On the connection and not the session: a session notes what it changes for the cache, and nothing cached shows a job.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import AnyRow, Read, lock
@@ -35,7 +35,7 @@ RUNNING = (
 )
 # SQLite, which has one writer at a time, knows no FOR UPDATE and is not asked for it.
 DUE = (
-    select(JOB.id, JOB.name, JOB.attempts)
+    select(JOB.id, JOB.name, JOB.attempts, JOB.due_at, JOB.start_by)
     .where(LIVE, FIRST_OF_ITS_SUBJECT, JOB.name.not_in(bindparam("full", expanding=True)))
     .where(
         or_(JOB.due_at <= bindparam("now"), and_(JOB.gathers, JOB.name.in_(bindparam("ripe", expanding=True)))),
@@ -48,6 +48,7 @@ TO_GATHER = (
     select(JOB.id)
     .where(LIVE, JOB.name == bindparam("name"), JOB.attempts < bindparam("attempts"))
     .where(or_(JOB.gathers, JOB.due_at <= bindparam("now")))
+    .where(case((JOB.start_by.is_(None), 0), else_=1) == bindparam("planned"))  # what is to be planned runs not yet
     .order_by(JOB.id)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
@@ -62,11 +63,22 @@ class Gathering(msgspec.Struct, frozen=True):
     """After so many each runs by itself, so that one bad item takes no other down with it."""
 
 
+class Rules(msgspec.Struct, frozen=True):
+    """What jobs of some names have of their own."""
+
+    batched: Mapping[str, Gathering]
+    limits: Mapping[str, int]
+    """How many run at a time."""
+    deferrable: Collection[str]
+
+
 class Taken(msgspec.Struct, frozen=True):
     """Jobs of one name that a worker has leased, to run as one."""
 
     name: str
     lease: str
+    since: datetime
+    """When the first of them could start."""
     rows: Sequence[AnyRow]
 
 
@@ -84,15 +96,9 @@ async def next_due(read: Read, batched: Mapping[str, Gathering]) -> datetime | N
     return row and row[0]
 
 
-async def take(
-    session: AsyncSession,
-    now: datetime,
-    lease: timedelta,
-    free: int,
-    batched: Mapping[str, Gathering],
-    limits: Mapping[str, int],
-) -> list[Taken]:
-    """Lease up to `free` jobs or batches that are due at `now`, the most urgent first, and within `limits` by name."""
+async def take(session: AsyncSession, now: datetime, lease: timedelta, free: int, rules: Rules) -> list[Taken]:
+    """Lease up to `free` jobs or batches that are due at `now`, the most urgent first, within the limits by name."""
+    batched, limits = rules.batched, rules.limits
     connection = await session.connection()
     running: dict[str, int] = {}
     if limits:
@@ -104,31 +110,36 @@ async def take(
     room = {name: limit - running.get(name, 0) for name, limit in limits.items()}
     full = [name for name in room if room[name] <= 0]
     due = await connection.execute(DUE, {"now": now, "full": full, "ripe": ripe, "limit": free})
-    runs: dict[str, list[int]] = {}
-    for key, name, attempts in due.all():
-        if name in runs or room.get(name, 1) <= 0:
+    taken: dict[str, Taken] = {}
+    for key, name, attempts, due_at, start_by in due.all():
+        if name in taken or room.get(name, 1) <= 0:
             continue
         if name in room:
             room[name] -= 1
         gathering = batched.get(name)
         if gathering is None or attempts >= gathering.attempts:
-            runs[f"{name} {key}"] = [key]
+            run, keys = f"{name} {key}", [key]
         else:
-            among = {"name": name, "attempts": gathering.attempts, "now": now, "limit": gathering.most}
-            runs[name] = list((await connection.execute(TO_GATHER, among)).scalars())
-    return [await _lease(session, keys, now + lease) for keys in runs.values() if keys]
+            among = {"name": name, "attempts": gathering.attempts, "planned": int(start_by is not None)}
+            among |= {"now": now, "limit": gathering.most}
+            run, keys = name, list((await connection.execute(TO_GATHER, among)).scalars())
+        if keys:
+            # One that is to be planned goes on waiting after that, and keeps its key.
+            started = {} if start_by is None and name in rules.deferrable else {"unique_key": None}
+            taken[run] = await _lease(session, keys, min(due_at, now), due_at=now + lease, **started)
+    return list(taken.values())
 
 
-async def _lease(session: AsyncSession, keys: Sequence[int], until: datetime) -> Taken:
-    changes = {"lease": token_hex(16), "due_at": until, "gathers": False, "unique_key": None}
+async def _lease(session: AsyncSession, keys: Sequence[int], since: datetime, **changes: object) -> Taken:
+    lease = token_hex(16)
     leased = (
         update(TABLE)
         .where(JOB.id.in_(keys))
-        .values(attempts=JOB.attempts + 1, **changes)
+        .values(attempts=JOB.attempts + 1, lease=lease, gathers=False, **changes)
         .returning(JOB.id, JOB.name, JOB.payload, JOB.attempts, JOB.start_by)
     )
     rows = sorted((await (await session.connection()).execute(leased)).all())
-    return Taken(rows[0].name, str(changes["lease"]), rows)
+    return Taken(rows[0].name, lease, since, rows)
 
 
 async def renew(session: AsyncSession, taken: Sequence[Taken], until: datetime) -> None:

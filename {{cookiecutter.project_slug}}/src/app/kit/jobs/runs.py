@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.kit.database import AnyRow, Write
 from app.kit.jobs import Deferrable, Job, schedule
 from app.kit.jobs.queue import LeaseLost, Taken, finish, let_go
+from app.kit.jobs.table import TABLE
 
 log = structlog.get_logger()
 
@@ -71,8 +72,12 @@ class Runs:
             if not payloads:
                 return
             await self._work(taken, job, payloads)
-        except asyncio.CancelledError:
-            await self._write(let_go, taken, due_at=datetime.now(UTC), attempts=taken.rows[0].attempts - 1)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                await self._write(let_go, taken, due_at=datetime.now(UTC), attempts=TABLE.c.attempts - 1)
+            else:  # not the worker gave up, but something that the job waited for
+                await self._fail(taken, job, error)
         except LeaseLost as lost:
             log.warning("job undone", job=job.name, ids=_ids(taken.rows), error=str(lost))
         except Exception as error:  # noqa: BLE001 - whatever a job raises is written down with it
@@ -84,10 +89,11 @@ class Runs:
 
     async def _plan(self, taken: Taken, name: str, deferrable: Deferrable) -> None:
         now = datetime.now(UTC)
-        deadline = deferrable.deadline(now)
+        # By when it could have started: while no worker ran the deadline came nearer, and may have passed.
+        deadline = deferrable.deadline(taken.since)
         latest = deadline - deferrable.duration
         start = min(await self._choose_start(name, deferrable.duration, deadline, now), latest)
-        await self._write(let_go, taken, due_at=start, start_by=latest, attempts=taken.rows[0].attempts - 1)
+        await self._write(let_go, taken, due_at=start, start_by=latest, attempts=TABLE.c.attempts - 1)
 
     async def _read(self, taken: Taken, job: Job) -> tuple[Taken, list[msgspec.Struct]]:
         """Return what can be run of `taken`, and its payloads; the rest goes to the dead letters."""
@@ -116,7 +122,7 @@ class Runs:
                 raise
             raise TimeoutError(f"{job.name} took longer than {seconds:g} s.") from None
 
-    async def _fail(self, taken: Taken, job: Job, error: Exception) -> None:
+    async def _fail(self, taken: Taken, job: Job, error: BaseException) -> None:
         attempt = taken.rows[0].attempts
         if job.retries is not None and attempt > job.retries:
             await self._bury(taken, _described(error), job)
@@ -124,8 +130,8 @@ class Runs:
         wait = min(self._first_retry * 2 ** min(attempt - 1, MOST_DOUBLINGS), LONGEST_RETRY)
         now = datetime.now(UTC)
         due_at = now + wait * (1 - JITTER * random.random())  # noqa: S311 - spreads, hides nothing
-        if (start_by := taken.rows[0].start_by) is not None:
-            due_at = min(due_at, max(now, start_by))
+        if (start_by := taken.rows[0].start_by) is not None and now < start_by:
+            due_at = min(due_at, start_by)
         await self._write(let_go, taken, due_at=due_at, error=_described(error))
         self._note(job.name, "failed")
         log.warning("job failed", job=job.name, ids=_ids(taken.rows), attempt=attempt, error=repr(error))
@@ -149,7 +155,7 @@ async def _bury(session: AsyncSession, taken: Taken, error: str, job: Job | None
         await schedule(session, job, datetime.now(UTC))
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))[-ERROR_LENGTH:]
     return text.replace("\0", "")  # which PostgreSQL stores not
 

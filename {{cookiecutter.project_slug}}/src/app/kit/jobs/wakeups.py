@@ -45,11 +45,15 @@ class Wakeups:
         """Wake the worker whenever PostgreSQL tells of a job, until cancelled; on SQLite there is nothing to hear."""
         if self._address.get_backend_name() != "postgresql":
             return
+        well = True
         while True:
             try:
                 await self._listen_once()
+                well = True
             except Exception as error:  # noqa: BLE001 - the worker looks by its clock until this is well again
-                log.warning("the worker can't listen", error=str(error) or type(error).__name__)
+                if well:
+                    log.warning("the worker can't listen", error=str(error) or type(error).__name__)
+                well = False
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:

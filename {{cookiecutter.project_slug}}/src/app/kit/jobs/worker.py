@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import Database
 from app.kit.jobs import Job, schedule
-from app.kit.jobs.queue import Gathering, Taken, next_due, renew, take
+from app.kit.jobs.queue import Gathering, Rules, Taken, next_due, renew, take
 from app.kit.jobs.runs import FIRST_RETRY, ChooseStart, Note, Runs, at_once, unnoted
 from app.kit.jobs.wakeups import Wakeups
 
@@ -48,15 +48,18 @@ class Worker:
         self._lease = timedelta(seconds=lease_seconds)
         self._drain_seconds = drain_seconds
         self._runs = Runs(database.write, jobs, first_retry=first_retry, choose_start=choose_start, note=note)
-        self._batched = {
-            job.name: Gathering(job.batch.most, ALWAYS if job.retries is None else job.retries)
+        batched = {
+            job.name: Gathering(job.batch.most, ALWAYS if job.retries is None else max(job.retries, 1))
             for job in jobs.values()
             if job.batch is not None and gathers
         }
-        self._limits = {job.name: job.concurrency for job in jobs.values() if job.concurrency is not None}
+        limits = {job.name: job.concurrency for job in jobs.values() if job.concurrency is not None}
+        deferrable = {job.name for job in jobs.values() if job.deferrable is not None}
+        self._rules = Rules(batched, limits, deferrable)
         self._running: dict[asyncio.Task[None], Taken] = {}
         self._pause = FIRST_PAUSE_SECONDS
         self._stopping = False
+        self._well = True
 
     def stop(self) -> None:
         """Let `run` start nothing more and return."""
@@ -84,25 +87,31 @@ class Worker:
                 self._unscheduled = []
             now = datetime.now(UTC)
             free = SLOTS - len(self._running)
-            due = await next_due(self._database.read, self._batched) if free else None
+            due = await next_due(self._database.read, self._rules.batched) if free else None
+            if not self._well:
+                log.info("the worker reaches its jobs again")
+            self._well = True
             if due is not None and due <= now:
                 if await self._start(now, free):
                     return
             elif due is not None:
                 seconds = min(seconds, (due - now).total_seconds())
         except Exception as error:  # noqa: BLE001 - a database that is down comes back, and its jobs with it
-            log.warning("the worker can't reach its jobs", error=str(error) or type(error).__name__)
+            if self._well:
+                log.warning("the worker can't reach its jobs", error=str(error) or type(error).__name__)
+            self._well = False
         # Longer each time, also where something is due that must wait for a job of another worker.
         woken = await self._wakeups.wait(seconds)
         self._pause = FIRST_PAUSE_SECONDS if woken else min(self._pause * 2, self._wakeups.idle_seconds)
 
     async def _start(self, now: datetime, free: int) -> bool:
-        runs = await self._database.write(take, now, self._lease, free, self._batched, self._limits)
+        runs = await self._database.write(take, now, self._lease, free, self._rules)
         for taken in runs:
             task = asyncio.create_task(self._runs.run(taken))
             self._running[task] = taken
             task.add_done_callback(self._ended)
-        self._pause = FIRST_PAUSE_SECONDS
+        if runs:
+            self._pause = FIRST_PAUSE_SECONDS
         return bool(runs)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
