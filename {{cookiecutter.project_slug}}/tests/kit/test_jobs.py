@@ -580,3 +580,51 @@ async def test_a_schedule_that_becomes_closer_holds_from_the_next_start_on(site:
     async with beside(site.worker(tick_at("* * * * *"))):
         await until(due_within_two_minutes)
     assert len(await site.scheduled()) == 1
+
+
+async def test_a_dead_letter_does_not_hold_up_what_comes_after_it(site: Site) -> None:
+    now = datetime.now(UTC)
+    await site.database.write(put, NewJob(name="nobody", payload="{}", rank=0, due_at=now, subject="book 1"))
+    await site.enqueue(note, 2, subject="book 1")
+    async with site.working(note):
+        pass
+    assert await site.effects() == ["2"]
+
+
+async def test_a_worker_that_lost_a_lease_leaves_the_job_to_the_one_that_took_it_over(site: Site) -> None:
+    runs = 0
+    first_may_fail, second_may_end = asyncio.Event(), asyncio.Event()
+
+    @job()
+    async def stall(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            await first_may_fail.wait()
+            raise LookupError
+        await second_may_end.wait()
+        await leave(session, f"run {runs}")
+
+    async def runs_once() -> bool:
+        return runs == 1
+
+    async def runs_twice() -> bool:
+        return runs == 2
+
+    async def first_is_over() -> bool:
+        return any(line["event"] == "job failed" for line in lines)
+
+    await site.enqueue(stall)
+    logs.configure("info")
+    with capture_logs() as lines:
+        async with beside(site.worker(stall)):
+            await until(runs_once)
+            await site.database.write(_end_all_leases)
+            site.wakeups.wake()
+            await until(runs_twice)
+            first_may_fail.set()
+            await until(first_is_over)
+            second_may_end.set()
+            await until(site.idle)
+    assert await site.effects() == ["run 2"]
+    assert runs == 2
