@@ -23,7 +23,7 @@ from app.catalog.models import Author, Book
 from app.kit import cache as cache_module
 from app.kit.app import build_app
 from app.kit.cache import Cache
-from app.kit.cache_store import MAX_ENTRIES, CacheStore, Entry
+from app.kit.cache_store import MAX_ENTRIES, MAX_ENTRY_BYTES, CacheStore, Entry
 from app.kit.database import Database
 from app.kit.http_cache import Public
 from app.kit.module import Module
@@ -459,6 +459,15 @@ async def test_the_cache_holds_no_more_than_it_may() -> None:
     for number in range(MAX_ENTRIES):
         await store.keep(str(number), Entry(0, "", [], b""), found.tokens, 1000)
     assert (await store.look_up("0", ["tag"])).entry is None
+
+
+async def test_what_is_too_large_is_not_kept() -> None:
+    store = CacheStore("")
+    found = await store.look_up("0", ["tag"])
+    assert found.tokens is not None
+    for size, kept in ((MAX_ENTRY_BYTES // 2, True), (MAX_ENTRY_BYTES + 1, False)):
+        await store.keep(str(size), Entry(0, "", [], bytes(size)), found.tokens, 1000)
+        assert ((await store.look_up(str(size), ["tag"])).entry is not None) == kept
 
 
 async def test_entries_made_at_once_do_not_end_at_once(valkey: str) -> None:

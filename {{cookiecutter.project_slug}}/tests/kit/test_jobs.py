@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Executable, text
+from sqlalchemy import Executable, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
@@ -17,6 +17,7 @@ from app.kit.database import Read
 from app.kit.jobs import NOW, Batch, Deferrable, Job, by_name, enqueue, job
 from app.kit.jobs import commands as job_commands
 from app.kit.jobs.inbox import NewJob, put
+from app.kit.jobs.table import TABLE
 from app.kit.jobs.wakeups import Wakeups
 from app.kit.jobs.worker import beside
 from tests.jobsite import Site, leave
@@ -448,7 +449,8 @@ async def test_a_deferrable_job_that_fails_after_its_latest_start_waits_before_i
         raise LookupError
 
     async def failed() -> bool:
-        return (await site.jobs())[0].attempts == 1
+        (waiting,) = await site.jobs()
+        return bool(waiting.error)
 
     await site.enqueue(report)
     await site.database.write(_let_the_latest_start_pass)
@@ -456,6 +458,28 @@ async def test_a_deferrable_job_that_fails_after_its_latest_start_waits_before_i
         await until(failed)
     (waiting,) = await site.jobs()
     assert datetime.fromisoformat(str(waiting.due_at)).replace(tzinfo=UTC) > datetime.now(UTC) + timedelta(minutes=20)
+
+
+async def test_a_deferrable_job_that_fails_before_its_latest_start_is_tried_again_by_then(site: Site) -> None:
+    latest = datetime.now(UTC) + timedelta(minutes=10)
+
+    @job(deferrable=Deferrable(duration=timedelta(minutes=10), finish_by=time(6)))
+    async def report(_session: AsyncSession) -> None:
+        raise LookupError
+
+    async def let_it_be_planned(session: AsyncSession) -> None:
+        await session.execute(update(TABLE).values(start_by=latest))
+
+    async def failed() -> bool:
+        (waiting,) = await site.jobs()
+        return bool(waiting.error)
+
+    await site.enqueue(report)
+    await site.database.write(let_it_be_planned)
+    async with beside(site.worker(report, first_retry=timedelta(hours=1))):
+        await until(failed)
+    (waiting,) = await site.jobs()
+    assert datetime.fromisoformat(str(waiting.due_at)).replace(tzinfo=UTC) == latest
 
 
 async def _let_the_latest_start_pass(session: AsyncSession) -> None:
@@ -628,3 +652,19 @@ async def test_a_worker_that_lost_a_lease_leaves_the_job_to_the_one_that_took_it
             await until(site.idle)
     assert await site.effects() == ["run 2"]
     assert runs == 2
+
+
+async def test_a_job_with_a_limit_whose_worker_died_is_taken_over(site: Site) -> None:
+    @job(concurrency=1)
+    async def alone(session: AsyncSession) -> None:
+        await leave(session, "done")
+
+    await site.enqueue(alone)
+    await site.database.write(_let_its_worker_die)
+    async with site.working(alone):
+        pass
+    assert await site.effects() == ["done"]
+
+
+async def _let_its_worker_die(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_job SET lease = 'of a dead one', attempts = 1, due_at = enqueued_at"))
