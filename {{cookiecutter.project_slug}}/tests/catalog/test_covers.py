@@ -1,11 +1,13 @@
 """Covers, looked up at a stand-in for Open Library."""
 
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
 
 from app.catalog.covers import cover_of, open_library
 from app.kit.app import build_app
@@ -18,6 +20,9 @@ from tests.polling import until
 from tests.standin import StandIn, standing_in
 
 ISBN = "9780441478125"
+IDLE_IN_TRANSACTION = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+)
 COVER = "https://covers.example.org/b/id/1-M.jpg"
 FOUND = {
     f"ISBN:{ISBN}": {
@@ -139,6 +144,23 @@ async def test_while_the_library_is_down_the_page_works_without_a_cover_which_co
         standin.be_well(FOUND)
         await site.hurry()
         assert (await client.get(f"/books/{book['id']}")).json() == book | {"cover_url": COVER}
+
+
+async def test_while_the_library_is_asked_no_transaction_keeps_others_waiting(site: Site, standin: StandIn) -> None:
+    async def asked() -> bool:
+        return standin.calls > 0
+
+    standin.be_slow()
+    async with enriching(site, standin) as client:
+        await add(client)
+        await until(asked)
+        if site.url.startswith("sqlite"):
+            with closing(sqlite3.connect(site.url.removeprefix("sqlite:///"), timeout=0)) as another:
+                another.execute("BEGIN IMMEDIATE")  # fails where somebody may write
+        else:
+            assert await site.database.read.first(IDLE_IN_TRANSACTION) == (0,)
+        standin.be_well(FOUND)
+        await site.hurry()
 
 
 async def test_a_cover_that_was_looked_up_for_another_isbn_is_not_kept(site: Site, standin: StandIn) -> None:

@@ -1,7 +1,9 @@
 """Batches: many jobs of one name, one run."""
 
+import asyncio
 from datetime import timedelta
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.jobs import Batch, Job, enqueue, job
@@ -87,3 +89,42 @@ async def test_a_delayed_item_waits_for_its_time(site: Site) -> None:
     async with beside(site.worker(collect)):
         await until(site.effects)
     assert runs == [[2]]
+
+
+async def test_items_that_run_are_not_gathered_once_more(site: Site) -> None:
+    runs: list[list[int]] = []
+    go_on = asyncio.Event()
+
+    @job(batch=Batch(most=2, within=LATE))
+    async def collect(_session: AsyncSession, numbers: list[int]) -> None:
+        runs.append(numbers)
+        await go_on.wait()
+
+    async def one_runs() -> bool:
+        return len(runs) == 1
+
+    async def both_run() -> bool:
+        return len(runs) == 2
+
+    await site.database.write(enqueue_all, collect, range(2))
+    async with site.working(collect):
+        await until(one_runs)
+        await site.database.write(enqueue_all, collect, range(2, 4))
+        await until(both_run)
+        go_on.set()
+    assert runs == [[0, 1], [2, 3]]
+
+
+async def test_an_item_that_is_to_run_by_itself_is_in_no_other_batch(site: Site) -> None:
+    runs: list[list[int]] = []
+    collect = batched(runs, most=10, within=SOON)
+    await site.database.write(enqueue_all, collect, range(3))
+    await site.database.write(_let_the_last_have_failed)
+    await site.make_due()
+    async with site.working(collect):
+        pass
+    assert sorted(runs) == [[0, 1], [2]]
+
+
+async def _let_the_last_have_failed(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_job SET attempts = 3 WHERE id = (SELECT max(id) FROM kit_job)"))

@@ -23,7 +23,7 @@ from app.catalog.models import Author, Book
 from app.kit import cache as cache_module
 from app.kit.app import build_app
 from app.kit.cache import Cache
-from app.kit.cache_store import MAX_ENTRIES, CacheStore, Entry
+from app.kit.cache_store import MAX_ENTRIES, MAX_ENTRY_BYTES, CacheStore, Entry
 from app.kit.database import Database
 from app.kit.http_cache import Public
 from app.kit.module import Module
@@ -193,7 +193,9 @@ class SlowShelf(Controller):
         return [title for (title,) in rows]
 
 
-async def test_an_answer_read_before_a_write_is_not_kept_after_it(database_url: str, cache_url: str) -> None:
+async def test_an_answer_read_before_a_write_is_given_to_nobody_who_asks_after_it(
+    database_url: str, cache_url: str
+) -> None:
     SlowShelf.reading, SlowShelf.written = asyncio.Event(), asyncio.Event()
     shelf = Module(name="shelf", controllers=[SlowShelf], seed=nothing)
     async with an_application(database_url, cache_url, shelf) as client:
@@ -201,8 +203,11 @@ async def test_an_answer_read_before_a_write_is_not_kept_after_it(database_url: 
         slow = asyncio.create_task(client.get("/shelf"))
         await SlowShelf.reading.wait()
         await client.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+        late = asyncio.create_task(client.get("/shelf"))
+        await asyncio.wait([late], timeout=0.1)  # it does not join the one who reads for the first
         SlowShelf.written.set()
         assert (await slow).json() == ["Kindred"]
+        assert (await late).json() == ["Dawn"]
         assert (await client.get("/shelf")).json() == ["Dawn"]
 
 
@@ -454,6 +459,15 @@ async def test_the_cache_holds_no_more_than_it_may() -> None:
     for number in range(MAX_ENTRIES):
         await store.keep(str(number), Entry(0, "", [], b""), found.tokens, 1000)
     assert (await store.look_up("0", ["tag"])).entry is None
+
+
+async def test_what_is_too_large_is_not_kept() -> None:
+    store = CacheStore("")
+    found = await store.look_up("0", ["tag"])
+    assert found.tokens is not None
+    for size, kept in ((MAX_ENTRY_BYTES // 2, True), (MAX_ENTRY_BYTES + 1, False)):
+        await store.keep(str(size), Entry(0, "", [], bytes(size)), found.tokens, 1000)
+        assert ((await store.look_up(str(size), ["tag"])).entry is not None) == kept
 
 
 async def test_entries_made_at_once_do_not_end_at_once(valkey: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Executable, text
+from sqlalchemy import Executable, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
@@ -17,6 +17,7 @@ from app.kit.database import Read
 from app.kit.jobs import NOW, Batch, Deferrable, Job, by_name, enqueue, job
 from app.kit.jobs import commands as job_commands
 from app.kit.jobs.inbox import NewJob, put
+from app.kit.jobs.table import TABLE
 from app.kit.jobs.wakeups import Wakeups
 from app.kit.jobs.worker import beside
 from tests.jobsite import Site, leave
@@ -448,7 +449,8 @@ async def test_a_deferrable_job_that_fails_after_its_latest_start_waits_before_i
         raise LookupError
 
     async def failed() -> bool:
-        return (await site.jobs())[0].attempts == 1
+        (waiting,) = await site.jobs()
+        return bool(waiting.error)
 
     await site.enqueue(report)
     await site.database.write(_let_the_latest_start_pass)
@@ -456,6 +458,28 @@ async def test_a_deferrable_job_that_fails_after_its_latest_start_waits_before_i
         await until(failed)
     (waiting,) = await site.jobs()
     assert datetime.fromisoformat(str(waiting.due_at)).replace(tzinfo=UTC) > datetime.now(UTC) + timedelta(minutes=20)
+
+
+async def test_a_deferrable_job_that_fails_before_its_latest_start_is_tried_again_by_then(site: Site) -> None:
+    latest = datetime.now(UTC) + timedelta(minutes=10)
+
+    @job(deferrable=Deferrable(duration=timedelta(minutes=10), finish_by=time(6)))
+    async def report(_session: AsyncSession) -> None:
+        raise LookupError
+
+    async def let_it_be_planned(session: AsyncSession) -> None:
+        await session.execute(update(TABLE).values(start_by=latest))
+
+    async def failed() -> bool:
+        (waiting,) = await site.jobs()
+        return bool(waiting.error)
+
+    await site.enqueue(report)
+    await site.database.write(let_it_be_planned)
+    async with beside(site.worker(report, first_retry=timedelta(hours=1))):
+        await until(failed)
+    (waiting,) = await site.jobs()
+    assert datetime.fromisoformat(str(waiting.due_at)).replace(tzinfo=UTC) == latest
 
 
 async def _let_the_latest_start_pass(session: AsyncSession) -> None:
@@ -580,3 +604,67 @@ async def test_a_schedule_that_becomes_closer_holds_from_the_next_start_on(site:
     async with beside(site.worker(tick_at("* * * * *"))):
         await until(due_within_two_minutes)
     assert len(await site.scheduled()) == 1
+
+
+async def test_a_dead_letter_does_not_hold_up_what_comes_after_it(site: Site) -> None:
+    now = datetime.now(UTC)
+    await site.database.write(put, NewJob(name="nobody", payload="{}", rank=0, due_at=now, subject="book 1"))
+    await site.enqueue(note, 2, subject="book 1")
+    async with site.working(note):
+        pass
+    assert await site.effects() == ["2"]
+
+
+async def test_a_worker_that_lost_a_lease_leaves_the_job_to_the_one_that_took_it_over(site: Site) -> None:
+    runs = 0
+    first_may_fail, second_may_end = asyncio.Event(), asyncio.Event()
+
+    @job()
+    async def stall(session: AsyncSession) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            await first_may_fail.wait()
+            raise LookupError
+        await second_may_end.wait()
+        await leave(session, f"run {runs}")
+
+    async def runs_once() -> bool:
+        return runs == 1
+
+    async def runs_twice() -> bool:
+        return runs == 2
+
+    async def first_is_over() -> bool:
+        return any(line["event"] == "job failed" for line in lines)
+
+    await site.enqueue(stall)
+    logs.configure("info")
+    with capture_logs() as lines:
+        async with beside(site.worker(stall)):
+            await until(runs_once)
+            await site.database.write(_end_all_leases)
+            site.wakeups.wake()
+            await until(runs_twice)
+            first_may_fail.set()
+            await until(first_is_over)
+            second_may_end.set()
+            await until(site.idle)
+    assert await site.effects() == ["run 2"]
+    assert runs == 2
+
+
+async def test_a_job_with_a_limit_whose_worker_died_is_taken_over(site: Site) -> None:
+    @job(concurrency=1)
+    async def alone(session: AsyncSession) -> None:
+        await leave(session, "done")
+
+    await site.enqueue(alone)
+    await site.database.write(_let_its_worker_die)
+    async with site.working(alone):
+        pass
+    assert await site.effects() == ["done"]
+
+
+async def _let_its_worker_die(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_job SET lease = 'of a dead one', attempts = 1, due_at = enqueued_at"))

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.kit import logs
-from app.kit.breaker import FAILURES, OPEN_SECONDS
+from app.kit.breaker import FAILURES, OPEN_SECONDS, Breaker, BreakerOpen
 from app.kit.outgoing import BadAnswer, CallFailed, Limits, Refused, System, Unavailable
 from tests.conftest import make_settings
 from tests.standin import StandIn, standing_in
@@ -171,7 +171,8 @@ async def test_only_so_many_calls_are_under_way_and_the_others_wait_a_while(stan
         calls = [asyncio.create_task(greet(greeter)) for _ in range(CALLERS)]
         done, under_way = await asyncio.wait(calls, timeout=2)
         assert len(under_way) == 3
-        assert all("is busy: 3 calls are under way" in str(call.exception()) for call in done)
+        errors = [call.exception() for call in done]
+        assert all(isinstance(error, Unavailable) and "is busy: 3 calls" in str(error) for error in errors)
         assert greeter.state == "closed", "the system is not to blame for our own limit"
         standin.be_well(HELLO)
         assert await asyncio.gather(*under_way) == [Greeting("hello")] * 3
@@ -256,6 +257,40 @@ async def test_a_call_from_before_says_nothing_about_now(standin: StandIn, clock
         standin.be_well(HELLO)
         await early
         assert greeter.state == "open"
+
+
+def fail_one(breaker: Breaker) -> None:
+    with pytest.raises(LookupError), breaker.guard():
+        raise LookupError
+
+
+def test_only_failures_in_a_row_open_the_breaker(clock: Clock) -> None:
+    breaker = Breaker("it", clock)
+    for _ in range(3):
+        for _ in range(FAILURES - 1):
+            fail_one(breaker)
+        with breaker.guard():
+            pass
+    assert breaker.state == "closed"
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_while_one_probes_a_call_from_before_decides_nothing(clock: Clock, succeeds: bool) -> None:
+    breaker = Breaker("it", clock)
+    early, probe = breaker.guard(), breaker.guard()
+    early.__enter__()
+    for _ in range(FAILURES):
+        fail_one(breaker)
+    clock.now += OPEN_SECONDS
+    with probe:
+        if succeeds:
+            early.__exit__(None, None, None)
+        else:
+            assert not early.__exit__(LookupError, LookupError(), None)
+        assert breaker.state == "half-open"
+        with pytest.raises(BreakerOpen), breaker.guard():
+            pass
+    assert breaker.state == "closed"
 
 
 async def test_each_change_of_state_is_one_line_in_the_log(standin: StandIn, clock: Clock) -> None:

@@ -117,6 +117,13 @@ async def test_a_folder_with_other_files_is_left_alone(site: StaticSite) -> None
     assert content_of(site) == {"letter.txt": b"Dear Ada"}
 
 
+async def test_hidden_files_stay_where_they_are(site: StaticSite) -> None:
+    site.folder.mkdir()
+    (site.folder / ".gitkeep").write_bytes(b"")
+    await site.keep(always({"_headers": b""}))
+    assert content_of(site) == {".gitkeep": b"", "_headers": b""}
+
+
 async def test_a_folder_that_can_not_be_made_is_a_setting_that_is_wrong(site: StaticSite) -> None:
     site.folder.write_bytes(b"a file")
     with pytest.raises(SettingsError, match="PAGES_DIR can't be used"):

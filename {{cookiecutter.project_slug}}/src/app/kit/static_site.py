@@ -1,7 +1,7 @@
 """A folder of static files that a proxy or a CDN serves, so that a reader costs no code of ours.
 
-A file appears whole or not at all, is left alone where it has its content already; a large one has
-siblings that were compressed once.
+A file appears whole or not at all, and is left alone where it has its content already. A large one has siblings that
+were compressed once.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class StaticSite:
             raise SettingsError(f"PAGES_DIR can't be used: {error}") from None
 
     def _write(self, files: Files) -> set[str]:
-        if not (self.folder / HEADERS).exists() and self.folder.exists() and any(self.folder.iterdir()):
+        if not (self.folder / HEADERS).exists() and self.folder.exists() and any(self.folder.glob("[!.]*")):
             raise SettingsError(f"PAGES_DIR names {self.folder}, where other files are: name a new or an empty folder")
         return {
             path
