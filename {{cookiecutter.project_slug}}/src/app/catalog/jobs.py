@@ -5,6 +5,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.addresses import addresses_of
 from app.kit.jobs import Batch, job
 from app.kit.visits import visit
 
@@ -18,7 +19,7 @@ MOST_PAGES = 20
 async def warm_pages(session: AsyncSession, book_ids: list[int]) -> None:
     """Bring the first page of the list, and those of books that changed, back into the cache that they left."""
     changed = dict.fromkeys(book_ids)
-    paths = ["/books", *(f"/books/{book_id}" for book_id in list(changed)[-MOST_PAGES:])]
+    paths = await addresses_of(list(changed)[-MOST_PAGES:])
     for path in paths:
         await visit(session, path)
     log.info("pages warmed", changed=len(changed), pages=len(paths))

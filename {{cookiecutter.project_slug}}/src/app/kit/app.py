@@ -24,7 +24,7 @@ from app.kit.jobs.inbox import WAKE
 from app.kit.jobs.wakeups import Wakeups
 from app.kit.jobs.worker import Worker, beside
 from app.kit.logs import RequestLog
-from app.kit.module import Module
+from app.kit.module import Module, controllers_of
 from app.kit.negotiation import Negotiated
 from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
@@ -93,7 +93,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         await store.close()
 
     app = Litestar(
-        [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
+        [health.live, health.ready, *controllers_of(modules)],
         dependencies={
             "read": Provide(provide_read, sync_to_thread=False),
             "tasks": Provide(provide_tasks, sync_to_thread=False),

@@ -1,6 +1,7 @@
 """What a module of the application hands to the composition root."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Self
 
 import msgspec
 from litestar import Controller
@@ -8,6 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.facts import Fact, Handler
 from app.kit.jobs import Job
+
+
+class Part(Controller):
+    """A module's part of a controller that all modules share, such as its types of one GraphQL schema."""
+
+    @classmethod
+    def whole(cls, parts: Sequence[type[Self]]) -> type[Controller]:
+        """Return the controller that `parts`, all there are of this kind, make together."""
+        raise NotImplementedError
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,3 +31,11 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Sequence[Job] = ()
     seed: Callable[[AsyncSession], Awaitable[bool]]
     """Adds the sample data to an empty module; returns whether it did."""
+
+
+def controllers_of(modules: Sequence[Module]) -> list[type[Controller]]:
+    """Return the controllers of `modules`; those that are parts of one are there as that one."""
+    controllers = [controller for module in modules for controller in module.controllers]
+    parts = [controller for controller in controllers if issubclass(controller, Part)]
+    whole = [parts[0].whole(parts)] if parts else []
+    return [*whole, *(controller for controller in controllers if not issubclass(controller, Part))]
