@@ -11,7 +11,9 @@ from app.catalog.covers import cover_of, open_library
 from app.kit.breaker import FAILURES
 from app.kit.database import Database
 from app.kit.outgoing import BadAnswer, CallFailed, System, Unavailable
-from tests.conftest import TOKEN_HEADER, make_settings
+from tests.conftest import make_settings
+from tests.door import BOOKS, adding_book, book_at, changing_book, said
+from tests.door import COVER as COVER_URL
 from tests.standin import StandIn, standing_in
 
 ISBN = "9780441478125"
@@ -44,9 +46,8 @@ async def library(standin: StandIn) -> AsyncIterator[System]:
 
 async def add(client: AsyncClient) -> dict[str, Any]:
     book = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin", "isbn": ISBN}
-    response = await client.post("/books", json=book, headers=TOKEN_HEADER)
-    assert response.status_code == 201, response.text
-    return response.json()
+    added = said(await client.request(**adding_book(**book)))
+    return said(await client.get(book_at(added["id"])))
 
 
 async def keep(database_url: str, book_id: int, isbn: str = ISBN) -> None:
@@ -95,22 +96,19 @@ async def test_while_the_library_is_down_books_do_without_covers_and_it_is_left_
     with pytest.raises(Unavailable):
         await cover_of(library, ISBN)
     assert standin.calls == asked
-    assert (await client.get(f"/books/{book['id']}")).json() == book | {"cover_url": None}
+    assert said(await client.get(book_at(book["id"]))) == book | {COVER_URL: None}
 
 
 async def test_a_kept_cover_is_on_the_book_until_its_isbn_changes(database_url: str, client: AsyncClient) -> None:
     book = await add(client)
     await keep(database_url, book["id"])
-    covered = book | {"cover_url": COVER}
-    assert (await client.get("/books?fields=cover_url")).json()["items"] == [{"cover_url": COVER}]
-    change = {"title": book["title"], "isbn": ISBN}
-    answer = await client.patch(f"/books/{book['id']}", json=change, headers=TOKEN_HEADER)
-    assert answer.json() == covered
-    answer = await client.patch(f"/books/{book['id']}", json={"isbn": "9780061054884"}, headers=TOKEN_HEADER)
-    assert answer.json() == book | {"isbn": "9780061054884"}
+    await client.request(**changing_book(book["id"], title=book["title"], isbn=ISBN))
+    assert said(await client.get(BOOKS)) == [book | {COVER_URL: COVER}]
+    await client.request(**changing_book(book["id"], isbn="9780061054884"))
+    assert said(await client.get(BOOKS)) == [book | {"isbn": "9780061054884"}]
 
 
 async def test_a_cover_that_was_looked_up_for_another_isbn_is_not_kept(database_url: str, client: AsyncClient) -> None:
     book = await add(client)
     await keep(database_url, book["id"], "9780061054884")
-    assert (await client.get(f"/books/{book['id']}")).json() == book
+    assert said(await client.get(book_at(book["id"]))) == book

@@ -188,7 +188,8 @@ def _may_be_kept(answer: Answer) -> bool:
 def _entry(answer: Answer, kept: Kept, coding: str) -> Entry:
     """Return `answer` as it is kept: encoded once for all who get it."""
     headers, body = _encode(answer, coding)
-    etag = f'"{blake2b(body, digest_size=ETAG_BYTES).hexdigest()}"'
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    etag = f'"{blake2b(kind + body, digest_size=ETAG_BYTES).hexdigest()}"'
     headers += ((b"etag", etag.encode()), (b"cache-control", kept.cache_control))
     return Entry(time.time(), etag, headers, body)
 

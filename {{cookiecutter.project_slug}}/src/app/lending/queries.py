@@ -45,16 +45,20 @@ async def loan_page(read: Read, member_id: int, fields: Fields = ALL, *, limit: 
 
     None if there is no such member, which takes a second query, and only where there are no loans.
     """
-    rows = await read.all(_loans_of_member(fields), {"member_id": member_id, "after": after, "limit": limit + 1})
-    if not rows and await read.first(MEMBER_ID, {"member_id": member_id}) is None:
+    (page,) = await loan_pages(read, [member_id], fields, limit=limit, after=after)
+    if not page.items and await read.first(MEMBER_ID, {"member_id": member_id}) is None:
         return None
-    return LoanPage(items=LOAN.views(rows[:limit], fields), next=rows[limit - 1].id if len(rows) > limit else None)
+    return page
 
 
 async def loan_pages(
     read: Read, member_ids: Sequence[int], fields: Fields = ALL, *, limit: int, after: int = 0
 ) -> list[LoanPage]:
     """Return what `loan_page` does, for each of `member_ids`: one query for all; without loans a page is empty."""
+    if len(member_ids) == 1:  # walks the index no further than the page goes
+        given = {"member_id": member_ids[0], "after": after, "limit": limit + 1}
+        rows = await read.all(_loans_of_member(fields), given)
+        return [LoanPage(items=LOAN.views(rows[:limit], fields), next=rows[limit - 1].id if rows[limit:] else None)]
     rows = await read.all(_loans_of_members(fields), {"members": member_ids, "after": after, "most": limit + 1})
     views: dict[int, list[LoanView]] = {member_id: [] for member_id in member_ids}
     ids: dict[int, list[int]] = {member_id: [] for member_id in member_ids}

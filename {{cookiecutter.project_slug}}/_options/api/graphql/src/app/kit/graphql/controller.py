@@ -8,7 +8,6 @@ from typing import ClassVar, Self
 import msgspec
 from litestar import Controller, Response, get, post
 
-from app.kit.errors import RETRY_SECONDS
 from app.kit.graphql import graphiql
 from app.kit.graphql.documents import JSON, MEDIA_TYPES, Operation
 from app.kit.graphql.engine import Context, Engine
@@ -94,8 +93,6 @@ async def _answer(
         status = HTTPStatus.OK if kind == JSON and refusal.status == HTTPStatus.BAD_REQUEST else refusal.status
         return Response(body, status_code=status, media_type=kind, headers={**NO_STORE, **refusal.headers})
     headers = NO_STORE if outcome.errors else {}
-    if outcome.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers = {**headers, "Retry-After": str(RETRY_SECONDS)}
     return Response(outcome.encoded(), status_code=outcome.status, media_type=kind, headers=headers)
 
 

@@ -16,7 +16,7 @@ from app.kit.graphql.documents import Documents, Operation
 from app.kit.graphql.executor import Executor
 from app.kit.graphql.limits import MAX_COST
 from app.kit.graphql.persisted import Persisted
-from app.kit.graphql.refusals import FAULT, OUTAGE, Refused, told
+from app.kit.graphql.refusals import FAULT, Refused, told
 from app.kit.graphql.requests import GraphqlRequest
 from app.kit.graphql.schema import core
 from app.kit.graphql.settings import GraphqlSettings
@@ -54,11 +54,9 @@ class Outcome(msgspec.Struct):
 
     @property
     def status(self) -> int:
-        """The status of the answer: 500 or 503 where something of ours failed, however little."""
-        codes = {error["extensions"]["code"] for error in self.errors}
-        if OUTAGE["extensions"]["code"] in codes:
-            return HTTPStatus.SERVICE_UNAVAILABLE
-        return HTTPStatus.INTERNAL_SERVER_ERROR if FAULT["extensions"]["code"] in codes else HTTPStatus.OK
+        """The status of the answer: 500 where something of ours failed, however little."""
+        ours = any(error["extensions"] == FAULT["extensions"] for error in self.errors)
+        return HTTPStatus.INTERNAL_SERVER_ERROR if ours else HTTPStatus.OK
 
     def encoded(self) -> bytes:
         """Return the body of the answer."""
@@ -78,7 +76,7 @@ class Engine:
 
     def operation(self, request: GraphqlRequest) -> Operation:
         """Return the operation that `request` asks for; raise Refused."""
-        operation = self.persisted.operations.get(request.hash)
+        operation = self.persisted.find(request)
         if operation is None and request.hash and not request.query:
             raise Refused("PERSISTED_QUERY_NOT_FOUND", ["PersistedQueryNotFound"])
         if operation is None and self._settings.graphql_persisted_only:
@@ -111,6 +109,6 @@ class Engine:
         if inspect.isawaitable(result):
             result = await result
         errors = result.errors or []
-        if result.data is None and all(error.path is None and error.original_error is None for error in errors):
+        if result.data is None and all(error.path is None for error in errors):
             raise Refused("BAD_USER_INPUT", errors)  # no field was resolved: the variables are wrong
         return Outcome(result.data, [told(error) for error in errors])

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     get_named_type,
+    is_introspection_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -53,7 +54,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,  # noqa: ANN401 - what belongs to @defer, which is off
     ) -> AwaitableOrValue[dict[str, Any]]:
         """Return what the answer says of `result`."""
-        shape = self._shape(return_type, field_details_list)
+        # The types of the schema itself are graphql-core's own, with resolvers for all.
+        shape = None if is_introspection_type(return_type) else self._shape(return_type, field_details_list)
         if shape is not None:
             try:
                 return _writer(return_type, shape)(result)

@@ -37,6 +37,7 @@ MAX_REPEATED = 20
 """How often, in all, a field may be asked for again where it stands already."""
 MAX_DIRECTIVES = 20
 MAX_FRAGMENTS = 20
+MAX_OPERATIONS = 10
 MAX_COST = 10_000
 """How many fields an answer may hold."""
 MAX_PAGE = 100
@@ -82,11 +83,13 @@ class Limits:
     """Measures the operations of one document."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
-        """Take a document as it was parsed; nothing in it need be valid. Raises Refused for too many fragments."""
-        self._schema = schema
+        """Take a document as it was parsed; nothing in it need be valid. Raises Refused for too many parts."""
         fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
-        if len(fragments) > MAX_FRAGMENTS:
-            raise _refused(f"There are {len(fragments)} fragments, and may be {MAX_FRAGMENTS}.")
+        others = len(document.definitions) - len(fragments)
+        if len(fragments) > MAX_FRAGMENTS or others > MAX_OPERATIONS:
+            limits = f"the limits are {MAX_FRAGMENTS} and {MAX_OPERATIONS}"
+            raise _refused(f"The document has {len(fragments)} fragments and {others} operations, and {limits}.")
+        self._schema = schema
         self._fragments = {node.name.value: node for node in fragments}
         self._measured: dict[str, Measure] = {}
         self._open: set[str] = set()

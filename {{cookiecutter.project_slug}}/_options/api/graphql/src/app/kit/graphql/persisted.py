@@ -12,7 +12,7 @@ from litestar.types import HTTPScope
 
 from app.kit.graphql.documents import Documents, Operation
 from app.kit.graphql.refusals import Refused
-from app.kit.graphql.requests import from_query
+from app.kit.graphql.requests import GraphqlRequest, from_query
 from app.kit.http_cache import Kept
 from app.kit.logs import cost
 from graphql import GraphQLSchema
@@ -56,10 +56,11 @@ class Persisted:
             names.add(operation.name)
             self._operations[digest(text)] = operation
 
-    @property
-    def operations(self) -> dict[str, Operation]:
-        """The operations, by the SHA-256 of their texts in hexadecimal digits."""
-        return self._operations
+    def find(self, request: GraphqlRequest) -> Operation | None:
+        """Return the operation that `request` asks for by its hash, or else by its text; None where it is not here."""
+        if request.query and not request.hash:
+            return self._operations.get(digest(request.query))
+        return self._operations.get(request.hash)
 
     def __deepcopy__(self, _memo: object) -> Self:
         """Stay the one that there is: Litestar copies a handler with all it carries."""

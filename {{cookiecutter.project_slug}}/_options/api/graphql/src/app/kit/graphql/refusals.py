@@ -6,7 +6,6 @@ from typing import Any
 
 import structlog
 
-from app.kit.errors import RETRY_SECONDS
 from app.kit.outage import outage
 from graphql import GraphQLError
 
@@ -15,10 +14,6 @@ log = structlog.get_logger()
 FAULT: dict[str, Any] = {
     "message": "Something went wrong on our side; it has been logged.",
     "extensions": {"code": "INTERNAL"},
-}
-OUTAGE: dict[str, Any] = {
-    "message": f"The database can't serve this now: try again in {RETRY_SECONDS} s.",
-    "extensions": {"code": "UNAVAILABLE"},
 }
 
 
@@ -44,18 +39,15 @@ def told(error: GraphQLError) -> dict[str, Any]:
     """Return what a client is told of an error of the execution: all of its own mistakes, nothing of ours.
 
     GraphQL's own errors, such as a variable of the wrong type, have no cause, or one of their own kind; whatever else
-    a resolver raised is logged and not told.
+    a resolver raised is logged and not told. Raises what means that the database can't serve, as any handler would.
     """
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
         return _formatted(error, "BAD_USER_INPUT")
-    if reason := outage(cause):
-        log.error("database unavailable", path=error.path, reason=reason)
-        masked = OUTAGE
-    else:
-        log.error("request failed", path=error.path, exc_info=cause)
-        masked = FAULT
-    return {**masked, "path": error.path}
+    if outage(cause):
+        raise cause
+    log.error("request failed", path=error.path, exc_info=cause)
+    return {**FAULT, "path": error.path}
 
 
 def _formatted(error: GraphQLError | str, code: str) -> dict[str, Any]:
