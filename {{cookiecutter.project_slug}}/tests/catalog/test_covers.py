@@ -14,7 +14,9 @@ from app.kit.app import build_app
 from app.kit.breaker import FAILURES
 from app.kit.outgoing import BadAnswer, CallFailed, System, Unavailable
 from app.main import MODULES
-from tests.conftest import TOKEN_HEADER, client_of, make_settings
+from tests.conftest import client_of, make_settings
+from tests.door import BOOKS, adding_book, book_at, changing_book, said
+from tests.door import COVER as COVER_URL
 from tests.jobsite import Site
 from tests.polling import until
 from tests.standin import StandIn, standing_in
@@ -52,9 +54,8 @@ async def library(standin: StandIn) -> AsyncIterator[System]:
 
 async def add(client: AsyncClient) -> dict[str, Any]:
     book = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin", "isbn": ISBN}
-    response = await client.post("/books", json=book, headers=TOKEN_HEADER)
-    assert response.status_code == 201, response.text
-    return response.json()
+    added = said(await client.request(**adding_book(**book)))
+    return said(await client.get(book_at(added["id"])))
 
 
 def test_a_fresh_project_asks_nobody_for_covers() -> None:
@@ -97,7 +98,7 @@ async def test_while_the_library_is_down_books_do_without_covers_and_it_is_left_
     with pytest.raises(Unavailable):
         await cover_of(library, ISBN)
     assert standin.calls == asked
-    assert (await client.get(f"/books/{book['id']}")).json() == book | {"cover_url": None}
+    assert said(await client.get(book_at(book["id"]))) == book | {COVER_URL: None}
 
 
 @asynccontextmanager
@@ -112,18 +113,16 @@ async def test_a_book_is_answered_at_once_and_gets_its_cover_from_a_job(site: Si
     standin.be_slow()
     async with enriching(site, standin) as client:
         book = await add(client)
-        assert book["cover_url"] is None
-        assert (await client.get(f"/books/{book['id']}")).json() == book
+        assert book[COVER_URL] is None
         standin.be_well(FOUND)
         await site.hurry()
-        covered = book | {"cover_url": COVER}
-        assert (await client.get(f"/books/{book['id']}")).json() == covered
-        assert (await client.get("/books?fields=cover_url")).json()["items"] == [{"cover_url": COVER}]
-        change = {"title": book["title"], "isbn": ISBN}
-        answer = await client.patch(f"/books/{book['id']}", json=change, headers=TOKEN_HEADER)
-        assert answer.json() == covered
-        answer = await client.patch(f"/books/{book['id']}", json={"isbn": "9780061054884"}, headers=TOKEN_HEADER)
-        assert answer.json() == book | {"isbn": "9780061054884"}
+        covered = book | {COVER_URL: COVER}
+        assert said(await client.get(book_at(book["id"]))) == covered
+        assert said(await client.get(BOOKS)) == [covered]
+        await client.request(**changing_book(book["id"], title=book["title"], isbn=ISBN))
+        assert said(await client.get(book_at(book["id"]))) == covered
+        await client.request(**changing_book(book["id"], isbn="9780061054884"))
+        assert said(await client.get(book_at(book["id"]))) == book | {"isbn": "9780061054884"}
         await site.hurry()
     assert {request.query["bibkeys"] for request in standin.requests} == {f"ISBN:{ISBN}", "ISBN:9780061054884"}
 
@@ -140,10 +139,10 @@ async def test_while_the_library_is_down_the_page_works_without_a_cover_which_co
             return bool(job.error)
 
         await until(failed)
-        assert (await client.get(f"/books/{book['id']}")).json() == book
+        assert said(await client.get(book_at(book["id"]))) == book
         standin.be_well(FOUND)
         await site.hurry()
-        assert (await client.get(f"/books/{book['id']}")).json() == book | {"cover_url": COVER}
+        assert said(await client.get(book_at(book["id"]))) == book | {COVER_URL: COVER}
 
 
 async def test_while_the_library_is_asked_no_transaction_keeps_others_waiting(site: Site, standin: StandIn) -> None:
@@ -173,10 +172,10 @@ async def test_a_cover_that_was_looked_up_for_another_isbn_is_not_kept(site: Sit
 
         await until(asked)
         change = {"isbn": "9780061054884"}
-        await client.patch(f"/books/{book['id']}", json=change, headers=TOKEN_HEADER)
+        await client.request(**changing_book(book["id"], **change))
         standin.be_well(FOUND)
         await site.hurry()
-        assert (await client.get(f"/books/{book['id']}")).json() == book | change
+        assert said(await client.get(book_at(book["id"]))) == book | change
 
 
 async def test_a_process_without_an_address_leaves_no_job_for_covers(site: Site) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import Database
+from tests.door import books_at
 from tests.plans import assert_walks_an_index, plan_of_list
 
 NEAR_THE_END = 90_000
@@ -46,7 +47,7 @@ async def test_every_list_of_books_walks_an_index_and_its_end_costs_what_its_sta
     await database.write(fill)
     await database.close()
     for author, words in product(AUTHORS, SEARCHES):
-        search = author | ({"q": words} if words else {})
-        first = await plan_of_list(client, database_url, "/books", **search)
-        last = await plan_of_list(client, database_url, "/books", after=NEAR_THE_END, **search)
+        search = author | ({"search": words} if words else {})
+        first = await plan_of_list(client, database_url, books_at(**search))
+        last = await plan_of_list(client, database_url, books_at(after=NEAR_THE_END, **search))
         assert_walks_an_index(first, last)

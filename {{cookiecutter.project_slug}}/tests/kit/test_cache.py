@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 import redis
 from httpx import AsyncClient
@@ -30,6 +29,20 @@ from app.kit.module import Module
 from app.kit.parameters import Reads
 from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, client_of, make_settings, nothing
+from tests.door import (
+    BOOKS,
+    MISSING,
+    REPRESENTATIONS,
+    adding_book,
+    adding_member,
+    book_at,
+    books_at,
+    borrowing,
+    changing_book,
+    is_conflict,
+    loans_at,
+    said,
+)
 from tests.server import serving
 from tests.valkey import Valkey
 
@@ -68,23 +81,19 @@ async def client(database_url: str, cache_url: str) -> AsyncIterator[AsyncClient
 
 
 async def add(client: AsyncClient, **more: object) -> dict[str, Any]:
-    response = await client.post("/books", json={**BOOK, **more}, headers=TOKEN_HEADER)
-    assert response.status_code == 201, response.text
-    return response.json()
+    return said(await client.request(**adding_book(**{**BOOK, **more})))
 
 
 async def titles(client: AsyncClient) -> list[str]:
-    response = await client.get("/books")
-    assert response.status_code == 200, response.text
-    return [book["title"] for book in response.json()["items"]]
+    return [book["title"] for book in said(await client.get(BOOKS))]
 
 
 async def test_a_hit_asks_the_database_nothing_and_has_the_same_bytes(
     client: AsyncClient, statements: list[str]
 ) -> None:
-    first = await client.get("/books")
+    first = await client.get(BOOKS)
     assert len(statements) == 1
-    second = await client.get("/books")
+    second = await client.get(BOOKS)
     assert len(statements) == 1
     assert second.content == first.content
     assert first.headers["Cache-Status"] == "app; fwd=miss; stored"
@@ -93,51 +102,49 @@ async def test_a_hit_asks_the_database_nothing_and_has_the_same_bytes(
 
 
 async def test_a_hundred_misses_at_once_load_once(client: AsyncClient, statements: list[str]) -> None:
-    answers = await asyncio.gather(*(client.get("/books") for _ in range(100)))
+    answers = await asyncio.gather(*(client.get(BOOKS) for _ in range(100)))
     assert {answer.status_code for answer in answers} == {200}
     assert len(statements) == 1
 
 
 async def test_each_address_and_each_representation_is_an_entry_of_its_own(client: AsyncClient) -> None:
-    plain, packed = {"Accept": "application/json"}, {"Accept": "application/msgpack"}
-    for path, headers in (("/books", plain), ("/books", packed), ("/books?q=kindred", plain), ("/books/1", plain)):
+    one, other = REPRESENTATIONS
+    for path, headers in ((BOOKS, one), (BOOKS, other), (books_at(search="kindred"), one), (book_at(1), one)):
         for status in ("app; fwd=miss; stored", "app; hit"):
             response = await client.get(path, headers=headers)
             assert response.headers["Cache-Status"] == status, path
-    packed_page = await client.get("/books", headers=packed)
-    assert msgspec.msgpack.decode(packed_page.content) == (await client.get("/books", headers=plain)).json()
+    assert said(await client.get(BOOKS, headers=one)) == said(await client.get(BOOKS, headers=other))
 
 
 async def test_a_write_purges_the_lists_and_the_books_that_show_it(client: AsyncClient) -> None:
     other = await add(client, title="Fledgling")
     assert await titles(client) == ["Kindred", "Fledgling"]
-    for book in ("/books/1", f"/books/{other['id']}"):
+    for book in (book_at(1), book_at(other["id"])):
         await client.get(book)
-    await client.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+    await client.request(**changing_book(1, title="Dawn"))
     assert await titles(client) == ["Dawn", "Fledgling"]
-    assert (await client.get("/books/1")).json()["title"] == "Dawn"
-    untouched = await client.get(f"/books/{other['id']}")
+    assert said(await client.get(book_at(1)))["title"] == "Dawn"
+    untouched = await client.get(book_at(other["id"]))
     assert untouched.headers["Cache-Status"] == "app; hit"
 
 
 async def test_a_loan_purges_the_availability_of_its_book_and_of_no_other(client: AsyncClient) -> None:
     await add(client, title="Fledgling")
     member = {"name": "Ada Byron", "email": "ada@example.org"}
-    await client.post("/members", json=member, headers=TOKEN_HEADER)
+    await client.request(**adding_member(**member))
     for book in (1, 2):
-        assert (await client.get(f"/books/{book}")).json()["available"] == 1
-    await client.post("/loans", json={"book_id": 1, "member_id": 1}, headers=TOKEN_HEADER)
-    assert (await client.get("/books/1")).json()["available"] == 0
-    assert (await client.get("/books")).json()["items"][0]["available"] == 0
-    assert (await client.get("/books/2")).headers["Cache-Status"] == "app; hit"
+        assert said(await client.get(book_at(book)))["available"] == 1
+    await client.request(**borrowing(1, 1))
+    assert said(await client.get(book_at(1)))["available"] == 0
+    assert said(await client.get(BOOKS))[0]["available"] == 0
+    assert (await client.get(book_at(2))).headers["Cache-Status"] == "app; hit"
 
 
 async def test_a_write_that_is_rolled_back_purges_nothing(client: AsyncClient) -> None:
     await add(client, isbn="9780441478125")
-    await client.get("/books")
-    refused = await client.post("/books", json={**BOOK, "isbn": "9780441478125"}, headers=TOKEN_HEADER)
-    assert refused.status_code == 409
-    assert (await client.get("/books")).headers["Cache-Status"] == "app; hit"
+    await client.get(BOOKS)
+    assert is_conflict(await client.request(**adding_book(**BOOK, isbn="9780441478125")))
+    assert (await client.get(BOOKS)).headers["Cache-Status"] == "app; hit"
 
 
 async def change_objects(session: AsyncSession) -> None:
@@ -170,9 +177,9 @@ async def test_however_a_row_is_written_its_entry_is_purged(
     database = Database(database_url, committed=store.purge)
     async with an_application(database_url, valkey) as client:
         await add(client)
-        before = (await client.get("/books/1")).json()
+        before = said(await client.get(book_at(1)))
         await database.write(work)
-        assert (await client.get("/books/1")).json() != before
+        assert said(await client.get(book_at(1))) != before
     await database.close()
     await store.close()
 
@@ -202,7 +209,7 @@ async def test_an_answer_read_before_a_write_is_given_to_nobody_who_asks_after_i
         await add(client)
         slow = asyncio.create_task(client.get("/shelf"))
         await SlowShelf.reading.wait()
-        await client.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+        await client.request(**changing_book(1, title="Dawn"))
         late = asyncio.create_task(client.get("/shelf"))
         await asyncio.wait([late], timeout=0.1)  # it does not join the one who reads for the first
         SlowShelf.written.set()
@@ -218,7 +225,7 @@ async def test_two_processes_share_entries_and_purges(database_url: str, valkey:
         del statements[:]
         assert await titles(other) == ["Kindred"]
         assert statements == []
-        await other.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+        await other.request(**changing_book(1, title="Dawn"))
         assert await titles(one) == ["Dawn"]
 
 
@@ -228,7 +235,7 @@ async def test_a_hundred_misses_in_two_processes_load_once(
     async with an_application(database_url, valkey) as one, an_application(database_url, valkey) as other:
         await add(one)
         del statements[:]
-        answers = await asyncio.gather(*(client.get("/books") for client in [one, other] * 50))
+        answers = await asyncio.gather(*(client.get(BOOKS) for client in [one, other] * 50))
         assert {answer.status_code for answer in answers} == {200}
         assert len(statements) == 1
 
@@ -242,8 +249,8 @@ async def test_what_other_code_made_is_not_served(
         monkeypatch.setattr(cache_module, "code_version", lambda: "the next deploy")
         async with an_application(sqlite_database_url, valkey) as new:
             for status in ("app; fwd=miss; stored", "app; hit"):
-                assert (await new.get("/books")).headers["Cache-Status"] == status
-            await new.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+                assert (await new.get(BOOKS)).headers["Cache-Status"] == status
+            await new.request(**changing_book(1, title="Dawn"))
             assert await titles(old) == ["Dawn"], "a purge is for both"
 
 
@@ -274,28 +281,35 @@ async def test_where_the_one_who_loads_gives_up_one_other_takes_over() -> None:
 
 def test_a_write_in_one_process_is_in_the_next_read_of_another(sqlite_database_url: str, valkey: str) -> None:
     start = partial(serving, "serve", API_TOKEN=TOKEN, DATABASE_URL=sqlite_database_url, CACHE_URL=valkey)
-    with start() as one, start() as other:
-        httpx.post(f"{one.address}/books", json=BOOK, headers=TOKEN_HEADER)
+    with (
+        start() as first,
+        start() as second,
+        httpx.Client(base_url=first.address) as one,
+        httpx.Client(base_url=second.address) as other,
+    ):
+        one.request(**adding_book(**BOOK))
         for number in range(20):
-            httpx.patch(f"{one.address}/books/1", json={"title": f"Volume {number}"}, headers=TOKEN_HEADER)
-            for server in (other, one, other):
-                assert httpx.get(f"{server.address}/books").json()["items"][0]["title"] == f"Volume {number}"
+            one.request(**changing_book(1, title=f"Volume {number}"))
+            for client in (other, one, other):
+                assert said(client.get(BOOKS))[0]["title"] == f"Volume {number}"
 
 
 async def test_what_is_private_or_failed_is_never_kept(client: AsyncClient, statements: list[str]) -> None:
     member = {"name": "Ada Byron", "email": "ada@example.org"}
-    await client.post("/members", json=member, headers=TOKEN_HEADER)
-    del statements[:]
-    for path, headers in (("/members/1/loans", TOKEN_HEADER), ("/books", TOKEN_HEADER), ("/books/99", {})):
+    await client.request(**adding_member(**member))
+    for path, headers in ((loans_at(1), TOKEN_HEADER), (BOOKS, TOKEN_HEADER), (MISSING, {})):
+        asked: list[int] = []
         for _ in range(2):
+            del statements[:]
             response = await client.get(path, headers=headers)
             assert "no-store" in response.headers["Cache-Control"]
             assert "ETag" not in response.headers
-    assert len(statements) == 8  # a member without loans takes two
+            asked.append(len(statements))
+        assert asked[0] == asked[1], path
 
 
 async def test_a_public_answer_says_who_may_keep_it(client: AsyncClient) -> None:
-    headers = (await client.get("/books")).headers
+    headers = (await client.get(BOOKS)).headers
     assert headers["Cache-Control"] == "public, max-age=0, s-maxage=60, stale-while-revalidate=60"
     assert headers["Vary"] == "Accept, Accept-Encoding"
 
@@ -322,9 +336,9 @@ async def test_a_condition_is_answered_as_the_standard_says(
 
 
 async def assert_condition(client: AsyncClient, condition: dict[str, str], status: int) -> None:
-    whole = await client.get("/books")
+    whole = await client.get(BOOKS)
     asked = {name: value.format(etag=whole.headers["ETag"]) for name, value in condition.items()}
-    response = await client.get("/books", headers=asked)
+    response = await client.get(BOOKS, headers=asked)
     assert response.status_code == status
     if status == 200:
         assert response.content == whole.content
@@ -336,10 +350,10 @@ async def assert_condition(client: AsyncClient, condition: dict[str, str], statu
 
 
 async def test_a_tag_changes_with_the_answer_and_with_its_representation(client: AsyncClient) -> None:
-    before = (await client.get("/books")).headers["ETag"]
-    packed = (await client.get("/books", headers={"Accept": "application/msgpack"})).headers["ETag"]
-    await client.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
-    after = await client.get("/books", headers={"If-None-Match": before})
+    before = (await client.get(BOOKS)).headers["ETag"]
+    packed = (await client.get(BOOKS, headers=REPRESENTATIONS[1])).headers["ETag"]
+    await client.request(**changing_book(1, title="Dawn"))
+    after = await client.get(BOOKS, headers={"If-None-Match": before})
     assert after.status_code == 200
     assert len({before, packed, after.headers["ETag"]}) == 3
 
@@ -356,8 +370,8 @@ async def read_until(client: AsyncClient, status: str, title: str) -> None:
     """Read until the answer has this Cache-Status; every answer has `title`."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
-        response = await client.get("/books")
-        assert response.json()["items"][0]["title"] == title
+        response = await client.get(BOOKS)
+        assert said(response)[0]["title"] == title
         if response.headers["Cache-Status"] == status:
             return
         await asyncio.sleep(0.05)  # between two looks, not instead of one
@@ -396,8 +410,7 @@ async def test_requests_go_on_without_a_broken_cache_and_use_it_again(
         mend = break_it(own_valkey)
         with no_later_than(8):  # forty requests that each waited for the cache would take twice that
             for number in range(20):
-                title = {"title": f"Volume {number}"}
-                await client.patch("/books/1", json=title, headers=TOKEN_HEADER)
+                await client.request(**changing_book(1, title=f"Volume {number}"))
                 assert await titles(client) == [f"Volume {number}"]
         mend()
         await read_until(client, "app; hit", "Volume 19")
@@ -426,7 +439,7 @@ async def test_garbage_in_the_cache_is_no_answer(
             own_valkey.ask("DEL", key)
             own_valkey.ask("LPUSH" if garbage == "list" else "SET", key, garbage)
         assert await titles(client) == ["Kindred"]
-        await client.patch("/books/1", json={"title": "Dawn"}, headers=TOKEN_HEADER)
+        await client.request(**changing_book(1, title="Dawn"))
         await read_until(client, "app; hit", "Dawn")
 
 

@@ -1,5 +1,6 @@
 """The commands, as processes of their own."""
 
+import json
 import shutil
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ import pytest
 
 from app.main import MODULES
 from tests.conftest import TOKEN
+from tests.door import BOOKS, DOOR, adding_book, bearing, book_at, said
 from tests.server import PROJECT, free_port, run, serving
 
 
@@ -32,17 +34,17 @@ def token_of(folder: Path) -> str:
 
 def test_the_first_start_makes_everything_and_the_second_keeps_it(folder: Path) -> None:
     with serving("dev", folder) as server:
-        books = httpx.get(f"{server.address}/books").json()["items"]
+        books = said(httpx.get(server.address + BOOKS))
         assert len(books) == 20
         header = {"Authorization": f"Bearer {token_of(folder)}"}
-        added = httpx.post(
-            f"{server.address}/books", json={"title": "Kept", "author": "Somebody"}, headers=header
-        ).json()
+        with httpx.Client(base_url=server.address) as client:
+            added = said(client.request(**bearing(adding_book(title="Kept", author="Somebody"), header)))
     env_file = (folder / ".env").read_bytes()
     assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
     with serving("dev", folder) as server:
-        assert httpx.get(f"{server.address}/books").json()["items"] == books
-        assert httpx.get(f"{server.address}/books/{added['id']}").json() == added
+        assert said(httpx.get(server.address + BOOKS)) == books
+        kept = said(httpx.get(server.address + book_at(added["id"])))
+        assert kept == {name: added[name] for name in kept}
     assert (folder / ".env").read_bytes() == env_file
 
 
@@ -50,7 +52,7 @@ def test_dev_prints_its_addresses_and_ends_well_on_ctrl_c(folder: Path) -> None:
     with serving("dev", folder) as server:
         assert server.interrupt() == 0
         output = server.output()
-    for path in ("/books", "/docs", "/health/ready"):
+    for path in (DOOR, "/docs", "/health/ready"):
         assert f"{server.address}{path}" in output
 
 
@@ -69,7 +71,7 @@ def test_the_production_server_wants_its_tables_first(folder: Path) -> None:
     )
     assert run("migrate", folder=folder, **settings)[0] == 0
     with serving("serve", folder, API_TOKEN=TOKEN) as server:
-        assert httpx.get(f"{server.address}/books").json() == {"items": [], "next": None}
+        assert said(httpx.get(server.address + BOOKS)) == []
     assert run("seed", folder=folder, **settings)[1] == "Added the sample data.\n"
     assert run("seed", folder=folder, **settings)[1] == "There is data already: nothing was added.\n"
 
@@ -132,12 +134,17 @@ def test_a_request_under_way_is_answered_before_the_server_ends(sqlite_database_
     with serving("serve", API_TOKEN=TOKEN, DATABASE_URL=sqlite_database_url) as server:
         url = httpx.URL(server.address)
         with socket.create_connection((url.host, url.port or 80)) as connection:
-            body = b'{"title": "Late", "author": "Somebody"}'
-            head = ("POST /books HTTP/1.1", "Host: x", f"Authorization: Bearer {TOKEN}", f"Content-Length: {len(body)}")
-            connection.sendall("\r\n".join((*head, "", "")).encode())
+            body = json.dumps(adding_book(title="Late", author="Somebody")["json"]).encode()
+            headers = (
+                f"Authorization: Bearer {TOKEN}",
+                "Content-Type: application/json",
+                f"Content-Length: {len(body)}",
+            )
+            head = (f"POST {DOOR} HTTP/1.1", "Host: x", *headers, "", "")
+            connection.sendall("\r\n".join(head).encode())
             server.process.terminate()
             connection.sendall(body)
-            assert connection.recv(1000).startswith(b"HTTP/1.1 201")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 20")
 
 
 def test_a_broken_command_line_says_what_there_is() -> None:

@@ -17,7 +17,8 @@ from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Writes
 from app.main import MODULES
-from tests.conftest import TOKEN_HEADER, client_of, make_settings, nothing
+from tests.conftest import client_of, make_settings, nothing
+from tests.door import BOOKS, adding_book, book_at
 from tests.relay import relayed
 
 BOOK = {"title": "A", "author": "B"}
@@ -55,8 +56,8 @@ async def test_a_locked_database_is_503_to_a_write_and_nothing_to_a_read(
 ) -> None:
     monkeypatch.setattr(engines, "COMMAND_SECONDS", 0)
     async with client_of(build_app(make_settings(DATABASE_URL=locked), MODULES, title="Tests")) as client:
-        assert (await client.get("/books")).status_code == 200
-        response = await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
+        assert (await client.get(BOOKS)).status_code == 200
+        response = await client.request(**adding_book(**BOOK))
     assert_unavailable(response, capsys.readouterr().err)
 
 
@@ -75,13 +76,13 @@ async def test_a_frozen_database_is_503_until_it_is_back(
     postgresql_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with freezable(postgresql_database_url) as (client, passes):
-        assert (await client.post("/books", json=BOOK, headers=TOKEN_HEADER)).status_code == 201
-        assert (await client.get("/books/1")).status_code == 200
+        assert (await client.request(**adding_book(**BOOK))).is_success
+        assert (await client.get(book_at(1))).status_code == 200
         passes.clear()
-        assert_unavailable(await client.get("/books?limit=2"), capsys.readouterr().err)
-        assert_unavailable(await client.post("/books", json=BOOK, headers=TOKEN_HEADER), capsys.readouterr().err)
+        assert_unavailable(await client.get(BOOKS), capsys.readouterr().err)
+        assert_unavailable(await client.request(**adding_book(**BOOK)), capsys.readouterr().err)
         passes.set()
-        assert (await client.get("/books?limit=2")).status_code == 200
+        assert (await client.get(BOOKS)).status_code == 200
 
 
 async def test_a_frozen_database_is_not_ready_within_two_seconds(postgresql_database_url: str) -> None:
@@ -127,5 +128,5 @@ async def test_a_file_that_is_no_database_is_503_and_one_without_our_tables_a_fa
         (tmp_path / name).write_bytes(content)
         settings = make_settings(DATABASE_URL=f"sqlite:///{tmp_path / name}")
         async with client_of(build_app(settings, MODULES, title="Tests")) as client:
-            assert (await client.get("/books")).status_code == status
+            assert (await client.get(BOOKS)).status_code == status
             assert (await client.get("/health/ready")).is_success == (status == 500)

@@ -13,6 +13,7 @@ from app.kit import throttle
 from app.kit.app import build_app
 from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, make_settings
+from tests.door import BOOKS
 from tests.server import PROJECT, Server, serving
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def client_at(address: str, app: Any, headers: dict[str, str] | None = None) -> 
 
 
 async def statuses(
-    app: Litestar, times: int, address: str = "192.0.2.1", headers: dict[str, str] | None = None, path: str = "/books"
+    app: Litestar, times: int, address: str = "192.0.2.1", headers: dict[str, str] | None = None, path: str = BOOKS
 ) -> list[int]:
     async with client_at(address, app, headers) as client:
         return [(await client.get(path)).status_code for _ in range(times)]
@@ -44,7 +45,7 @@ async def statuses(
 
 async def test_a_caller_who_asks_too_much_is_told_when_to_come_back(sqlite_database_url: str, cache_url: str) -> None:
     async with running(sqlite_database_url, cache_url) as app, client_at("192.0.2.1", app) as client:
-        answers = [await client.get("/books") for _ in range(4)]
+        answers = [await client.get(BOOKS) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     for left, answer in zip((2, 1, 0, 0), answers, strict=True):
         limit, reset = answer.headers["RateLimit"].split(";t=")
@@ -151,25 +152,25 @@ def test_requests_go_on_without_valkey_and_are_counted_again_when_it_is_back(
         getattr(own_valkey, what)() if isinstance(what, str) else what(own_valkey)
 
     with library(sqlite_database_url, CACHE_URL=own_valkey.url) as (server, client):
-        assert [client.get("/books").status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert [client.get(BOOKS).status_code for _ in range(4)] == [200, 200, 200, 429]
         act(fail)
-        assert [client.get("/books").status_code for _ in range(8)] == [200] * 8
+        assert [client.get(BOOKS).status_code for _ in range(8)] == [200] * 8
         act(mend)
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while client.get("/books").status_code != 429:
+        while client.get(BOOKS).status_code != 429:
             assert time.monotonic() < deadline
         assert [server.output().count(event) for event in ("service down", "service back")] == [1, 1]
 
 
 def test_a_forged_address_gets_nobody_round_the_throttle(sqlite_database_url: str) -> None:
     with library(sqlite_database_url) as (_, client):
-        answers = [client.get("/books", headers={"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(4)]
+        answers = [client.get(BOOKS, headers={"X-Forwarded-For": f"192.0.2.{number}"}) for number in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
 
 
 def test_a_trusted_proxy_names_the_client_and_what_stands_left_of_it_is_not_believed(sqlite_database_url: str) -> None:
     def ask(forwarded: str) -> httpx.Response:
-        return client.get("/books", headers={"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"})
+        return client.get(BOOKS, headers={"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"})
 
     with library(sqlite_database_url, TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8") as (_, client):
         answers = [ask(f"203.0.113.{number}, 192.0.2.1, 10.0.0.7") for number in range(4)]

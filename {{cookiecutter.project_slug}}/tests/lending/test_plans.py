@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import Database
+from tests.door import loans_at
 from tests.plans import assert_walks_an_index, plan_of_list
 
 NEAR_THE_END = 90_000
@@ -40,7 +41,6 @@ async def test_a_member_s_loans_are_walked_by_index_and_the_last_cost_what_the_f
     await database.write(fill)
     await database.close()
     for member in (1, 2):
-        path = f"/members/{member}/loans"
-        first = await plan_of_list(client, database_url, path)
-        last = await plan_of_list(client, database_url, path, after=NEAR_THE_END)
+        first = await plan_of_list(client, database_url, loans_at(member))
+        last = await plan_of_list(client, database_url, loans_at(member, after=NEAR_THE_END))
         assert_walks_an_index(first, last)

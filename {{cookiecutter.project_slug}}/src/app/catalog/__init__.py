@@ -6,7 +6,7 @@ from app.kit.module import Module
 MODULE = Module(
     name="catalog",
     about=__doc__,
-    controllers=[api.Books],
+    controllers=api.CONTROLLERS,
     hears=events.HEARS,
     jobs=jobs.JOBS,
     systems=[covers.open_library],

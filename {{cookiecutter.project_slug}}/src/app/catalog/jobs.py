@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog import pages
+from app.catalog.addresses import addresses_of
 from app.catalog.covers import OPEN_LIBRARY, cover_of
 from app.catalog.models import Book
 from app.kit.database import reads
@@ -43,7 +44,7 @@ async def ask_for_cover(session: AsyncSession, book_id: int, isbn: str | None) -
 async def warm_pages(session: AsyncSession, book_ids: list[int]) -> None:
     """Bring the first page of the list, and those of books that changed, back into the cache that they left."""
     changed = dict.fromkeys(book_ids)
-    paths = ["/books", *(f"/books/{book_id}" for book_id in list(changed)[-MOST_PAGES:])]
+    paths = await addresses_of(list(changed)[-MOST_PAGES:])
     for path in paths:
         await visit(session, path)
     log.info("pages warmed", changed=len(changed), pages=len(paths))

@@ -26,7 +26,7 @@ from app.kit.jobs.wakeups import Wakeups
 from app.kit.jobs.worker import Worker, beside
 from app.kit.logs import RequestLog
 from app.kit.metrics import Metrics, show
-from app.kit.module import Module
+from app.kit.module import Module, controllers_of
 from app.kit.negotiation import Negotiated
 from app.kit.outgoing import SYSTEMS
 from app.kit.query_log import QueryLog
@@ -111,12 +111,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         await store.close()
 
     app = Litestar(
-        [
-            health.live,
-            health.ready,
-            show,
-            *(controller for module in modules for controller in module.controllers),
-        ],
+        [health.live, health.ready, show, *controllers_of(modules)],
         dependencies={
             "metrics": Provide(provide_metrics, sync_to_thread=False),
             "read": Provide(provide_read, sync_to_thread=False),

@@ -33,14 +33,14 @@ class JsonRequest(Request[Any, Any, State]):
             content = DECODER.decode(await self.body())
             return msgspec.convert(content, kind, str_keys=True, dec_hook=self.route_handler.default_deserializer)
         except msgspec.ValidationError as error:
-            raise ValidationException(extra=[_explain(str(error), kind)]) from None
+            raise ValidationException(extra=[explain(str(error), kind)]) from None
         except RecursionError:
             raise ClientException("The body is nested too deeply.") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ClientException(f"The body is not valid JSON: {error}.") from None
 
 
-def _explain(error: str, kind: Any) -> dict[str, str]:  # noqa: ANN401
+def explain(error: str, kind: Any) -> dict[str, str]:  # noqa: ANN401
     """Return which field msgspec's sentence is about, and what is wrong with it in words."""
     message, _, path = error.partition(" - at `$")
     field = path.rstrip("`").removeprefix("[...]").lstrip(".")

@@ -114,7 +114,9 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message = {**message, "headers": [*message["headers"], *self._guards()]}
+            given = list(message["headers"])
+            named = {name for name, _ in given}  # a page may have a policy of its own
+            message = {**message, "headers": [*given, *(guard for guard in self._guards() if guard[0] not in named)]}
             if message["status"] == HTTPStatus.METHOD_NOT_ALLOWED or self._scope["method"] == "OPTIONS":
                 message["headers"] = [_with_head(name, value) for name, value in message["headers"]]
         elif message["type"] == "http.response.body" and self._scope["method"] == "HEAD":

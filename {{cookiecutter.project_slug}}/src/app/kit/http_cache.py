@@ -5,11 +5,11 @@ says nothing is private, and kept by nobody. The rules are those of RFC 9110, 91
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
@@ -36,6 +36,26 @@ class Row(msgspec.Struct, frozen=True):
     parameter: str
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """How the answer to one request is kept."""
+
+    place: str
+    """Its name among all answers: equal for all requests that get it, but for how it is encoded."""
+    tags: Sequence[str]
+    cache_control: bytes
+    seconds: float
+    media_types: Mapping[str, str]
+    """Those that it can have, as `negotiation.media_type` takes them."""
+
+
+class Policy(Protocol):
+    """What a view says in `cached=`."""
+
+    def of(self, scope: HTTPScope) -> Kept | None:
+        """Return how the answer to this request is kept; None where nobody may keep it."""
+        ...
+
+
 class Public(msgspec.Struct, frozen=True, kw_only=True):
     """Says of a view that everybody gets the same answer from it."""
 
@@ -46,7 +66,22 @@ class Public(msgspec.Struct, frozen=True, kw_only=True):
     stale: timedelta = timedelta(minutes=1)
     """How long after that those out of reach may still send it, while they ask."""
 
-    def tags_of(self, parameters: dict[str, Any]) -> list[str]:
+    def of(self, scope: HTTPScope) -> Kept:
+        """Return how the answer to a request is kept, by its path parameters."""
+        address = b"%b?%b" % (scope["raw_path"], scope["query_string"])
+        return self.kept(address.decode("latin-1"), self.tags_of(scope["path_params"]))
+
+    def kept(self, place: str, tags: Sequence[str], media_types: Mapping[str, str] = negotiation.MEDIA_TYPES) -> Kept:
+        """Return how an answer with this place and `tags`, in one of `media_types`, is kept."""
+        return Kept(
+            place=place,
+            tags=tags,
+            cache_control=self.cache_control(),
+            seconds=self.fresh.total_seconds(),
+            media_types=media_types,
+        )
+
+    def tags_of(self, parameters: Mapping[str, Any]) -> list[str]:
         """Return the tags of an answer to a request with these path parameters."""
         tags: list[str] = []
         for part in self.tags:
@@ -77,13 +112,10 @@ class Asked:
     def __init__(self, scope: HTTPScope, *, compressed: bool) -> None:
         self.headers = dict(scope["headers"])
         self.coding = negotiation.coding(self._text(b"accept-encoding")) if compressed else ""
-        self._scope = scope
 
-    def key(self) -> str:
+    def key(self, kept: Kept) -> str:
         """Return the name under which its answer is kept."""
-        media_type = negotiation.media_type(self._text(b"accept"))
-        address = b"%b?%b" % (self._scope["raw_path"], self._scope["query_string"])
-        return f"{address.decode('latin-1')} {media_type} {self.coding}"
+        return f"{kept.place} {negotiation.media_type(self._text(b'accept'), kept.media_types)} {self.coding}"
 
     def _text(self, header: bytes) -> str:
         return self.headers.get(header, b"").decode("latin-1")
@@ -99,25 +131,23 @@ class HttpCache:
         self._compresses = compresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a GET from the cache where that may be; pass everything else on."""
-        if scope["type"] != "http" or scope["method"] != "GET":
+        """Answer a GET from the cache where that may be; pass everything else on, and compress what it answers."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         asked = Asked(scope, compressed=self._compresses)
-        private = b"authorization" in asked.headers or not self._caches
-        policy: Public | None = None if private else scope["route_handler"].opt.get("cached")
+        kept = self._kept(scope, asked)
         answer: Answer | None = None
 
         async def load() -> Entry | None:
             nonlocal answer
             answer = await _whole(self._app, scope, receive, send)
-            return _entry(answer, policy, asked.coding) if answer and policy and answer.status == OK else None
+            return _entry(answer, kept, asked.coding) if answer and kept and _may_be_kept(answer) else None
 
-        if policy is None:
+        if kept is None:
             entry = await load()
         else:
-            tags = policy.tags_of(scope["path_params"])
-            entry = await self._cache.get(asked.key(), tags, policy.fresh.total_seconds(), load)
+            entry = await self._cache.get(asked.key(kept), kept.tags, kept.seconds, load)
         if entry is not None:
             hit = answer is None
             if hit and (spent := cost.get()) is not None:
@@ -125,6 +155,12 @@ class HttpCache:
             await _send(send, _reply(entry, asked.headers, hit=hit))
         elif answer is not None:
             await _send(send, _kept_by_nobody(answer, asked.coding))
+
+    def _kept(self, scope: HTTPScope, asked: Asked) -> Kept | None:
+        policy: Policy | None = scope["route_handler"].opt.get("cached")
+        if policy is None or not self._caches or scope["method"] != "GET" or b"authorization" in asked.headers:
+            return None
+        return policy.of(scope)
 
 
 async def _whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Answer | None:
@@ -148,11 +184,17 @@ async def _whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> An
     return answer
 
 
-def _entry(answer: Answer, policy: Public, coding: str) -> Entry:
+def _may_be_kept(answer: Answer) -> bool:
+    """Return whether `answer` is a success, and the view did not say something else of it."""
+    return answer.status == OK and all(name != b"cache-control" for name, _ in answer.headers)
+
+
+def _entry(answer: Answer, kept: Kept, coding: str) -> Entry:
     """Return `answer` as it is kept: encoded once for all who get it."""
     headers, body = _encode(answer, coding)
-    etag = f'"{blake2b(body, digest_size=ETAG_BYTES).hexdigest()}"'
-    headers += ((b"etag", etag.encode()), (b"cache-control", policy.cache_control()))
+    kind = next((value for name, value in headers if name == b"content-type"), b"")
+    etag = f'"{blake2b(kind + body, digest_size=ETAG_BYTES).hexdigest()}"'
+    headers += ((b"etag", etag.encode()), (b"cache-control", kept.cache_control))
     return Entry(time.time(), etag, headers, body)
 
 
@@ -160,7 +202,7 @@ def _kept_by_nobody(answer: Answer, coding: str) -> Answer:
     if answer.status != OK:
         return answer
     headers, body = _encode(answer, coding)
-    return Answer(OK, [*headers, PRIVATE], body)
+    return Answer(OK, [*headers, PRIVATE] if _may_be_kept(answer) else headers, body)
 
 
 def _encode(answer: Answer, coding: str) -> tuple[Headers, bytes]:

@@ -57,9 +57,11 @@ def configure(level: str) -> None:
 class Cost:
     """What one request has asked of others so far: of the database (see `kit/query_log.py`), of other systems."""
 
-    __slots__ = ("attempts", "calls", "hits", "queries", "runs", "sql_seconds")
+    __slots__ = ("attempts", "calls", "hits", "operation", "queries", "runs", "sql_seconds")
 
     def __init__(self) -> None:
+        self.operation = ""
+        """What the request does, where its route alone does not say it."""
         self.queries = 0
         self.sql_seconds = 0.0
         self.runs: dict[str, int] = {}
@@ -75,7 +77,8 @@ class Cost:
         """Return the header Server-Timing of an answer that took `seconds` (W3C Server Timing; `dur` in ms)."""
         noun = "query" if self.queries == 1 else "queries"
         database = f'db;dur={self.sql_seconds * 1000:.1f};desc="{self.queries} {noun}"'
-        return f"{database}, app;dur={seconds * 1000:.1f}"
+        operation = f';desc="{self.operation}"' if self.operation else ""
+        return f"{database}, app;dur={seconds * 1000:.1f}{operation}"
 
 
 # Of the request that the current task serves; None outside of requests, or where nobody counts.
@@ -152,5 +155,7 @@ def _write_line(scope: HTTPScope, status: int, seconds: float, spent: Cost | Non
     line: dict[str, Any] = {"status": status, "ms": round(seconds * 1000, 1)}
     if spent is not None:
         line |= {"queries": spent.queries, "sql_ms": round(spent.sql_seconds * 1000, 1)}
+        if spent.operation:
+            line["operation"] = spent.operation
     # The route and not the path, so that lines can be grouped; Litestar sets it as soon as a route matches.
     log.info("request", method=scope["method"], path=scope.get("path_template") or scope["path"], **line)

@@ -2,7 +2,7 @@
 
 import gzip
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -58,9 +58,9 @@ class Negotiated(Response[Content]):
         return super().render(content, media_type, enc_hook)
 
 
-def media_type(accept: str) -> str:
-    """Return the media type for the header Accept: JSON unless MessagePack is preferred."""
-    return MEDIA_TYPES[_preferred(accept, tuple(MEDIA_TYPES)) or JSON]
+def media_type(accept: str, offers: Mapping[str, str] = MEDIA_TYPES) -> str:
+    """Return which of `offers` the header Accept prefers, the first where it names none: JSON or MessagePack."""
+    return offers[_preferred(accept, tuple(offers)) or next(iter(offers))]
 
 
 def coding(accept_encoding: str) -> str:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, Self, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,8 +26,30 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and says what to do."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
-    """What a process needs to know from outside; each field is the environment variable of that name."""
+class Environment(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """Settings; each field is the environment variable of that name."""
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Return the settings of `environment`, by default those of `.env` overruled by the process's own.
+
+        An empty value counts as not set; a setting that is a list takes commas. Raises SettingsError.
+        """
+        if environment is None:
+            environment = {**_read_env_file(), **os.environ}
+        given: dict[str, Any] = {
+            field.encode_name: _split(value) if get_origin(field.type) is frozenset else value
+            for field in msgspec.structs.fields(cls)
+            if (value := environment.get(field.encode_name))
+        }
+        try:
+            return msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(_explain(str(error))) from None
+
+
+class Settings(Environment, frozen=True, kw_only=True):
+    """What a process needs to know from outside."""
 
     api_token: Annotated[str, msgspec.Meta(min_length=16)]
     database_url: str = "sqlite:///app.db"
@@ -82,24 +104,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
             raise SettingsError("GRID_URL is not set: GRID_PROVIDER=carbon_aware_sdk runs at an address of yours")
         if self.grid_signal == "marginal" and self.grid_provider != "carbon_aware_sdk":
             raise SettingsError(f"GRID_SIGNAL is wrong: GRID_PROVIDER={self.grid_provider} gives averages only")
-
-    @classmethod
-    def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Return the settings of `environment`, by default those of `.env` overruled by the process's own.
-
-        An empty value counts as not set; a setting that is a list takes commas. Raises SettingsError.
-        """
-        if environment is None:
-            environment = {**_read_env_file(), **os.environ}
-        given: dict[str, Any] = {
-            field.encode_name: _split(value) if get_origin(field.type) is frozenset else value
-            for field in msgspec.structs.fields(cls)
-            if (value := environment.get(field.encode_name))
-        }
-        try:
-            return msgspec.convert(given, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise SettingsError(_explain(str(error))) from None
 
 
 def make_env_file(example: Path = Path(".env.example")) -> bool:

@@ -1,17 +1,21 @@
 """Throttling: so many requests a caller in a window of time, then 429 until the next window begins.
 
+A request that does the work of several says so (`charge`), and counts as so many.
+
 Windows are fixed and begin at the same moments of the clock everywhere, so that a request costs one addition: in
 memory, or in one round trip to the server that all instances share.
 """
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any, Protocol
 
 import msgspec
+from litestar.exceptions import TooManyRequestsException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from redis.asyncio import BlockingConnectionPool, Redis
 
@@ -25,13 +29,22 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 # About 11 MB; who commands more addresses within one window has got round a limit by address anyway.
 MAX_CALLERS = 100_000
 POOL_SIZE = 10
-# Adds one and returns the sum; the first of a window sets its end. What is no number starts again.
+# Adds and returns the sum; the first of a window sets its end. What is no number starts again.
 ADD = """
-local n = redis.pcall('INCR', KEYS[1])
-if type(n) ~= 'number' then redis.call('SET', KEYS[1], 1) n = 1 end
-if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+local n = redis.pcall('INCRBY', KEYS[1], ARGV[2])
+if type(n) ~= 'number' then n = tonumber(ARGV[2]) redis.call('SET', KEYS[1], n) end
+if n == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return n
 """
+# Counts more requests to the caller of the current one; None where nobody counts.
+_charge: ContextVar[Callable[[int], Awaitable[None]] | None] = ContextVar("charge", default=None)
+
+
+async def charge(requests: int) -> None:
+    """Count the request of the current task as so many; raise TooManyRequestsException where these are too many."""
+    add = _charge.get()
+    if add is not None and requests > 1:
+        await add(requests - 1)
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -50,8 +63,8 @@ class Rate(msgspec.Struct, frozen=True):
 class Counts(Protocol):
     """How many requests each caller made in a window."""
 
-    async def add(self, caller: str, window: int) -> int:
-        """Count a request of `caller` in the window with this number; return how many it made there."""
+    async def add(self, caller: str, window: int, requests: int = 1) -> int:
+        """Count requests of `caller` in the window with this number; return how many it made there."""
         ...
 
     async def close(self) -> None:
@@ -65,12 +78,12 @@ class MemoryCounts:
         self._window = 0
         self._counts: dict[str, int] = {}
 
-    async def add(self, caller: str, window: int) -> int:
+    async def add(self, caller: str, window: int, requests: int = 1) -> int:
         """Count in memory."""
         if window != self._window or len(self._counts) >= MAX_CALLERS:
             self._window = window
             self._counts = {}
-        count = self._counts[caller] = self._counts.get(caller, 0) + 1
+        count = self._counts[caller] = self._counts.get(caller, 0) + requests
         return count
 
     async def close(self) -> None:
@@ -90,16 +103,16 @@ class SharedCounts:
         self._seconds = seconds
         self._service = service
 
-    async def add(self, caller: str, window: int) -> int:
+    async def add(self, caller: str, window: int, requests: int = 1) -> int:
         """Count on the server."""
-        return await self._service.ask(lambda: self._add(f"throttle:{window}:{caller}"), otherwise=0)
+        return await self._service.ask(lambda: self._add(f"throttle:{window}:{caller}", requests), otherwise=0)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
 
-    async def _add(self, key: str) -> int:
-        return await self._redis.eval(ADD, 1, key, self._seconds)
+    async def _add(self, key: str, requests: int) -> int:
+        return await self._redis.eval(ADD, 1, key, self._seconds, requests)
 
 
 def new_counts(settings: Settings, service: OptionalService) -> Counts:
@@ -131,21 +144,28 @@ class Throttle:
             await self._app(scope, receive, send)
             return
         window, elapsed = divmod(time.time(), self._rate.seconds)
-        count = await self._counts.add(self._caller(scope), int(window))
-        left = max(0, self._rate.requests - count)
+        caller = self._caller(scope)
+        count = await self._counts.add(caller, int(window))
         reset = math.ceil(self._rate.seconds - elapsed)
-        limits = [self._policy, (b"ratelimit", b'"default";r=%d;t=%d' % (left, reset))]
+        refusal = f"More than {self._rate.requests} requests in {self._rate.seconds} s: wait {reset} s."
+
+        async def add(requests: int) -> None:
+            nonlocal count
+            count = await self._counts.add(caller, int(window), requests)
+            if count > self._rate.requests:
+                raise TooManyRequestsException(refusal, headers={"Retry-After": str(reset)})
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *limits]}
+                left = b'"default";r=%d;t=%d' % (max(0, self._rate.requests - count), reset)
+                message = {**message, "headers": [*message["headers"], self._policy, (b"ratelimit", left)]}
             await send(message)
 
         if count <= self._rate.requests:
+            _charge.set(add)  # never reset: the server runs each request in a task, and so in a context, of its own
             await self._app(scope, receive, send_with_limits)
         else:
-            detail = f"More than {self._rate.requests} requests in {self._rate.seconds} s: wait {reset} s."
-            await send_problem(send_with_limits, 429, detail, {"Retry-After": str(reset)})
+            await send_problem(send_with_limits, 429, refusal, {"Retry-After": str(reset)})
 
     def _caller(self, scope: Scope) -> str:
         # An invalid token counts as its address: made-up ones would each be a caller with a fresh count.

@@ -18,14 +18,15 @@ class Visits:
     """What Litestar puts into each request's scope."""
 
 
-async def visit(session: AsyncSession, path: str) -> int:
-    """Return the status of the answer to a browser's GET of `path`, which is cached as anybody's.
+async def visit(session: AsyncSession, address: str) -> int:
+    """Return the status of the answer to a browser's GET of `address`, a path and maybe a query, cached as anybody's.
 
     Raises LookupError where the session knows no application.
     """
     visits: Visits | None = session.info.get(VISITS)
     if visits is None or visits.handler is None:
-        raise LookupError(f"There is no application here to ask for {path}.")
+        raise LookupError(f"There is no application here to ask for {address}.")
+    path, _, query = address.partition("?")
     status = 0
 
     async def receive() -> ReceiveMessage:
@@ -44,7 +45,7 @@ async def visit(session: AsyncSession, path: str) -> int:
         "http_version": "1.1",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [(b"accept-encoding", b"zstd")],
         "client": None,

@@ -6,7 +6,7 @@ from app.lending import api, events, jobs, sample
 MODULE = Module(
     name="lending",
     about=__doc__,
-    controllers=[api.Members, api.Loans],
+    controllers=api.CONTROLLERS,
     hears=events.HEARS,
     jobs=jobs.JOBS,
     seed=sample.seed,

@@ -28,11 +28,18 @@ class NewMember(Input):
 
 
 class MemberView(Schema):
-    """Someone who may borrow."""
+    """Someone who may borrow; complete unless `fields` chose."""
 
-    id: Id
-    name: MemberName
-    email: Email
+    id: Id = UNASKED
+    name: MemberName = UNASKED
+    email: Email = UNASKED
+
+
+class MemberPage(Schema):
+    """A few members of a list, and where the next ones begin."""
+
+    items: list[MemberView]
+    next: Next
 
 
 class NewLoan(Input):

@@ -7,7 +7,7 @@ from app.kit.errors import NotFound, problems
 from app.kit.parameters import After, Chosen, Limit, PathId, Reads, Writes, fields_of
 from app.kit.security import NEEDS_TOKEN
 from app.lending import queries, service
-from app.lending.schemas import LoanPage, LoanView, MemberView, NewLoan, NewMember
+from app.lending.schemas import LoanPage, LoanView, MemberPage, MemberView, NewLoan, NewMember
 
 
 class Members(Controller):
@@ -15,6 +15,17 @@ class Members(Controller):
 
     path = "/members"
     tags = ("lending",)
+
+    @get(
+        dependencies={"chosen": fields_of(MemberView)},
+        summary="List members",
+        response_description="The page.",
+        responses=problems(400, 401),
+        **NEEDS_TOKEN,
+    )
+    async def list_members(self, read: Reads, chosen: Chosen, limit: Limit = 20, after: After = 0) -> MemberPage:
+        """Return a page of members by id."""
+        return await queries.member_page(read, chosen, limit=limit, after=after)
 
     @post(
         summary="Add a member",
@@ -71,3 +82,6 @@ class Loans(Controller):
     async def give_back(self, write: Writes, loan_id: PathId) -> LoanView:
         """End a loan; doing it twice is the same as doing it once."""
         return await write(service.give_back, loan_id)
+
+
+CONTROLLERS = [Members, Loans]

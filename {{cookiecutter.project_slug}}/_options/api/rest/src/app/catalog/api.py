@@ -90,3 +90,6 @@ class Books(Controller):
     async def change_book(self, write: Writes, book_id: PathId, data: JSONBody[BookChange]) -> BookView:
         """Change the fields that are given and leave the others."""
         return await write(service.change_book, book_id, data)
+
+
+CONTROLLERS = [Books]
