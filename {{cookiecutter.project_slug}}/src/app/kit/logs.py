@@ -89,7 +89,7 @@ class Done(msgspec.Struct, frozen=True):
     """A request that has been answered."""
 
     operation: str
-    """Its method and the template of its path; `-` for a path that no route matches."""
+    """Its name, or its method and the template of its path; `-` for a path that no route matches."""
     status: int
     seconds: float
     bytes: int
@@ -138,9 +138,7 @@ class RequestLog:
             await self._app(scope, receive, note_status)
         finally:
             seconds = time.perf_counter() - started
-            template = scope.get("path_template")
-            operation = f"{scope['method']} {template}" if template else "-"
-            self._note(Done(operation, status, seconds, size, spent))
+            self._note(Done(_operation(scope, spent), status, seconds, size, spent))
             if self._is_worth_a_line(status, seconds):
                 _write_line(scope, status, seconds, spent)
 
@@ -149,6 +147,13 @@ class RequestLog:
             return True
         self._healthy += 1
         return self._healthy % self._every == 0
+
+
+def _operation(scope: HTTPScope, spent: Cost | None) -> str:
+    if spent is not None and spent.operation:
+        return spent.operation
+    template = scope.get("path_template")
+    return f"{scope['method']} {template}" if template else "-"
 
 
 def _write_line(scope: HTTPScope, status: int, seconds: float, spent: Cost | None) -> None:
