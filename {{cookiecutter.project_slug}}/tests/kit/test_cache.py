@@ -15,10 +15,10 @@ import pytest
 import redis
 from httpx import AsyncClient
 from litestar import Controller, get
-from sqlalchemy import Engine, event, select, text, update
+from sqlalchemy import Engine, delete, event, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.models import Author, Book
+from app.catalog.models import Author, Book, BookWord
 from app.kit import cache as cache_module
 from app.kit.app import build_app
 from app.kit.cache import Cache
@@ -152,6 +152,11 @@ async def change_objects(session: AsyncSession) -> None:
     book.title = "Dawn"
 
 
+async def delete_the_object(session: AsyncSession) -> None:
+    await session.execute(delete(BookWord))
+    await session.delete(await session.get_one(Book, 1))
+
+
 async def change_one_row(session: AsyncSession) -> None:
     await session.execute(update(Book).where(Book.id == 1, Book.copies > 0).values(title="Dawn"))
 
@@ -168,7 +173,10 @@ async def change_the_author(session: AsyncSession) -> None:
     await session.execute(update(Author).values(name="O. E. Butler"))
 
 
-@pytest.mark.parametrize("work", [change_objects, change_one_row, change_many_rows, change_by_text, change_the_author])
+@pytest.mark.parametrize(
+    "work",
+    [change_objects, delete_the_object, change_one_row, change_many_rows, change_by_text, change_the_author],
+)
 async def test_however_a_row_is_written_its_entry_is_purged(
     database_url: str, valkey: str, work: Callable[[AsyncSession], Any]
 ) -> None:

@@ -346,6 +346,22 @@ async def test_a_job_with_a_schedule_runs_at_its_times_and_is_there_once(site: S
     assert len(await site.scheduled()) == 1
 
 
+async def test_a_job_that_died_is_asked_for_again_by_its_schedule(site: Site) -> None:
+    @job(cron="* * * * *", retries=0)
+    async def tick(_session: AsyncSession) -> None:
+        raise LookupError
+
+    async def died() -> bool:
+        return any(row.died_at for row in await site.jobs())
+
+    async with beside(site.worker(tick)):
+        await until(site.scheduled)
+        await site.database.write(_end_all_leases)
+        site.wakeups.wake()
+        await until(died)
+    assert len(await site.scheduled()) == 1
+
+
 def test_a_schedule_that_is_none_is_found_at_the_start() -> None:
     async def tick(_session: AsyncSession) -> None: ...
 
@@ -668,3 +684,17 @@ async def test_a_job_with_a_limit_whose_worker_died_is_taken_over(site: Site) ->
 
 async def _let_its_worker_die(session: AsyncSession) -> None:
     await session.execute(text("UPDATE kit_job SET lease = 'of a dead one', attempts = 1, due_at = enqueued_at"))
+
+
+async def test_a_job_that_takes_its_worker_down_again_and_again_dies_at_last(site: Site) -> None:
+    await site.enqueue(fail, 7)
+    await site.database.write(_let_its_worker_die)
+    await site.database.write(_let_it_have_been_the_last_attempt)
+    async with site.working(fail):
+        pass
+    (dead,) = await site.jobs()
+    assert dead.error == "Its worker died 3 times while it ran."
+
+
+async def _let_it_have_been_the_last_attempt(session: AsyncSession) -> None:
+    await session.execute(text("UPDATE kit_job SET attempts = 3"))
