@@ -25,7 +25,7 @@ $(PROJECT)/README.md: .venv/ready $(TEMPLATE)
 
 test: .venv/ready
 	@echo 'make test: linting the template as it lies'
-	@.venv/bin/ruff check --no-cache --extend-per-file-ignores '{{cookiecutter.project_slug}}/pyproject.toml:RUF200'
+	@.venv/bin/ruff check --no-cache --extend-per-file-ignores '*/pyproject.toml:RUF200'
 	@.venv/bin/ruff format --check --no-cache
 	@echo 'make test: generating projects, checking them, running them'
 	@.venv/bin/pytest --numprocesses=auto --dist=worksteal
