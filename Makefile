@@ -1,11 +1,12 @@
 # Three commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
-#   make demo    generate a project with the default answers into demo/, install it, start it
+#   make demo    generate a project with the default answers into demo/, install it, start it; API=graphql for the other
 #   make test    everything a change of the template must pass
 #   make bench   what a read costs, beside the same read as FastAPI templates write it
 # PYTHON names the interpreter to use where python3 is too old.
 
 PYTHON ?= python3
-PROJECT := demo/evergreen-library
+API ?= rest
+PROJECT := demo/$(API)/evergreen-library
 TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}' -type f -not -path '*/__pycache__/*')
 
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
@@ -19,12 +20,12 @@ demo: $(PROJECT)/README.md
 
 $(PROJECT)/README.md: .venv/ready $(TEMPLATE)
 	@echo 'make demo: generating $(PROJECT)'
-	@rm -rf demo
-	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo .
+	@rm -rf demo/$(API)
+	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo/$(API) . api=$(API)
 
 test: .venv/ready
 	@echo 'make test: linting the template as it lies'
-	@.venv/bin/ruff check --no-cache
+	@.venv/bin/ruff check --no-cache --extend-per-file-ignores '*/pyproject.toml:RUF200'
 	@.venv/bin/ruff format --check --no-cache
 	@echo 'make test: generating projects, checking them, running them'
 	@.venv/bin/pytest --numprocesses=auto --dist=worksteal

@@ -52,6 +52,16 @@ class Server:
         finally:
             connection.close()
 
+    def post(self, path: str, body: bytes) -> Answer:
+        """Return the answer to JSON that is sent; raise OSError where there is none."""
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=5)
+        try:
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
     def cpu_seconds(self) -> float:
         """Return the user and system CPU time that the process and its children have used so far."""
         root = psutil.Process(self._process.pid)
@@ -59,9 +69,10 @@ class Server:
         return sum(one.user + one.system for one in times)
 
 
-def generate_project(folder: Path) -> Path:
-    """Generate a project from the default answers in `folder`, install it, and return its own folder."""
-    _run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT)
+def generate_project(folder: Path, answers: Mapping[str, str]) -> Path:
+    """Generate a project in `folder` from `answers`, else the default ones, install it, and return its own folder."""
+    given = [f"{question}={answer}" for question, answer in answers.items()]
+    _run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT, *given)
     (project,) = folder.iterdir()
     _run(project, TOOLS / "uv", "sync", "--quiet")
     return project

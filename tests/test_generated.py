@@ -22,6 +22,12 @@ UV = Path(sys.executable).with_name("uv")
 START_SECONDS = 60
 STOP_SECONDS = 15
 
+BOOKS = {
+    "rest": ("/books", ("items",)),
+    "graphql": ("/graphql?query=%7Bbooks%7Bnodes%7Btitle%7D%7D%7D", ("data", "books", "nodes")),
+}
+"""Where each kind of API has its books, and where they are in the answer."""
+
 PROGRAMS = {
     "-".join(answer for question, answer in answers.items() if question != "dependency_bot"): answers
     for answers in VARIANTS.values()
@@ -59,10 +65,15 @@ def test_a_project_passes_its_own_checks(project: Path, tmp_path: Path, monkeypa
     assert _uv(project, "run", "poe", "check") == 0
 
 
-def test_a_project_serves_books_until_it_is_interrupted(server: tuple[subprocess.Popen[bytes], str]) -> None:
+def test_a_project_serves_books_until_it_is_interrupted(
+    project: Path, server: tuple[subprocess.Popen[bytes], str]
+) -> None:
     process, address = server
-    with urlopen(f"{address}/books", timeout=10) as response:  # noqa: S310
-        books = json.load(response)["items"]
+    path, places = BOOKS["graphql" if (project / "schema.graphql").exists() else "rest"]
+    with urlopen(address + path, timeout=10) as response:  # noqa: S310
+        books = json.load(response)
+    for place in places:
+        books = books[place]
     assert len(books) == 20
     assert all(book["title"] for book in books)
     process.send_signal(signal.SIGINT)  # uv passes it on
@@ -80,6 +91,22 @@ def test_the_readme_shows_what_the_server_says(project: Path, server: tuple[subp
     for command, answer in requests:
         said = subprocess.check_output(["bash", "-c", "\n".join([*exports, command])], cwd=project, encoding="utf-8")
         assert said.strip() == answer.strip(), command
+
+
+def test_an_api_is_a_door_to_the_same_house(bake: Bake) -> None:
+    rest, graphql = (tree(bake({"api": api})) for api in ("rest", "graphql"))
+    differing = {path for path in rest.keys() | graphql.keys() if rest.get(path) != graphql.get(path)}
+    doors = {f"src/app/{name}.py" for name in ("catalog/api", "lending/api", "catalog/addresses")}
+    code = {path for path in differing if path.startswith(("src/", "migrations/"))}
+    added = {path for path in code if path not in rest}
+    assert code - added == doors
+    assert all(re.match(r"src/app/(kit/graphql/|\w+/operations/|schema\.py)", path) for path in added)
+
+
+def test_an_option_s_settings_are_those_of_the_base_and_its_own() -> None:
+    base = (BASE / ".env.example").read_text(encoding="utf-8")
+    for settings in (BASE / "_options").rglob(".env.example"):
+        assert settings.read_text(encoding="utf-8").startswith(base), settings
 
 
 def test_a_dependency_bot_adds_its_own_files_and_changes_no_other(bake: Bake) -> None:

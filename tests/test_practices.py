@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake
-from tests.template import BASE
+from tests.template import BASE, CHOICES
 
 UV = Path(sys.executable).with_name("uv")
 FAILED = 1
@@ -21,9 +21,9 @@ GUARDS = {switch: re.findall(r"`(tests/\S+\.py)`", tests) for switch, tests in S
 """The test files of each practice with a switch."""
 
 
-@pytest.fixture(scope="module")
-def project(bake: Bake) -> Path:
-    project = bake({})
+@pytest.fixture(scope="module", params=CHOICES["api"])
+def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
+    project = bake({"api": request.param})
     subprocess.run([UV, "sync", "--quiet"], cwd=project, check=True)
     return project
 
@@ -48,6 +48,6 @@ def test_the_tests_of_a_practice_fail_without_it(practice: str, project: Path, t
     assert done.returncode == FAILED, done.stdout + done.stderr
 
 
-def test_every_file_that_the_description_names_exists() -> None:
+def test_every_file_that_the_description_names_exists(project: Path) -> None:
     named = re.findall(r"`((?:src|tests)/\S+?)`", DESCRIPTION)
-    assert [path for path in named if not (BASE / path).exists()] == []
+    assert [path for path in named if not (project / path).exists()] == []

