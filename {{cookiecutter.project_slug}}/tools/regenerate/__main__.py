@@ -23,8 +23,12 @@ def main() -> int:
     """Do what the command line says; return the exit status."""
     parser = argparse.ArgumentParser(prog="poe regenerate", description=__doc__, allow_abbrev=False)
     parser.add_argument("answers", nargs="*", metavar="key=value", help="an answer to a question of the template")
-    parser.add_argument("--to", metavar="VERSION", help="a tag, commit or branch; else the recorded version")
-    parser.add_argument("--template", metavar="PATH_OR_URL", help="where the template is; else the recorded place")
+    parser.add_argument(
+        "--to", type=_named, metavar="VERSION", help="a tag, commit or branch; else the recorded version"
+    )
+    parser.add_argument(
+        "--template", type=_named, metavar="PATH_OR_URL", help="where the template is; else the recorded place"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_argument("--abort", action="store_true", help="undo the regeneration that is under way")
     arguments = parser.parse_args()
@@ -38,6 +42,13 @@ def main() -> int:
     except (Refused, GitFailed, OSError) as error:
         print(f"{error}\nNothing was changed.", file=sys.stderr)
     return 2
+
+
+def _named(text: str) -> str:
+    """Return `text`, an argument that must not be empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: leave it out, or name one")
+    return text
 
 
 def regenerate(given: Mapping[str, str], to: str | None, place: str | None, *, dry: bool) -> int:

@@ -49,6 +49,7 @@ def plan(project: Project, renders: tuple[Path, Path], what: str, work: Path, *,
     renamed = trees.renames(git, base, commit)
     trees.with_line_ends(git, prefix, old, new, renamed)
     left = trees.take_along(user, old, new, renamed, trees.renames(git, base, "HEAD"))
+    made = base
     base, commit = commits()
     merged, conflicts = _merge(git, base, commit)
     paths = (
@@ -56,7 +57,7 @@ def plan(project: Project, renders: tuple[Path, Path], what: str, work: Path, *,
     )
     project.check_places((new.keys() | paths) - user.keys(), user)
     project.check_flags(paths)
-    return Plan(commit, merged, paths, conflicts, tuple(summary.lines(git, "HEAD", base, merged, conflicts, left)))
+    return Plan(commit, merged, paths, conflicts, tuple(summary.lines(git, "HEAD", made, merged, conflicts, left)))
 
 
 def _merge(git: Git, base: str, commit: str) -> tuple[str, Mapping[str, str]]:

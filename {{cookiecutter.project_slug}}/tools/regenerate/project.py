@@ -78,7 +78,11 @@ class Project:
         for path in paths:
             for place in (path, *map(str, PurePosixPath(path).parents[:-1])):
                 file = self.git.folder / place
-                if place not in kept and os.path.lexists(file) and (place == path or not file.is_dir()):
+                if (
+                    place not in kept
+                    and os.path.lexists(file)
+                    and (place == path or not file.is_dir() or file.is_symlink())
+                ):
                     in_the_way.add(place)
         if in_the_way:
             raise Refused(

@@ -75,26 +75,30 @@ def folders(paths: Iterable[str]) -> set[str]:
 
 
 def take_along(user: Tree, old: Tree, new: Tree, renamed: Mapping[str, str], by_user: Mapping[str, str]) -> list[str]:
-    """Put files of the user's own that lie in a folder that moved into `old`, and into `new` at the new place.
+    """Put what the user has in folders that moved into `old`, and into `new` at its new place, so that it moves too.
 
-    So git sees them move with the others. A file that the user renamed keeps the user's name. Return the files
-    of the user's own that stay in a folder which the project has no more.
+    That is files of the user's own, those that the user renamed, under the user's name, and those that only the
+    user changed, which git could mistake for others of the same content. Return the files of the user's own that
+    stay in a folder which the project has no more.
     """
     moved, before, after = moved_folders(old, new, renamed), folders(old), folders(new)
     origins = {target: source for source, target in by_user.items()}
     left = []
-    for path in user.keys() - old.keys():
+    for path in user:
         ancestors = [str(folder) for folder in PurePosixPath(path).parents[:-1]]
         home = next((folder for folder in ancestors if folder in before), None)
-        target = moved[home] + path.removeprefix(home) if home in moved else None
-        if target and target not in new:
+        place = moved[home] + path.removeprefix(home) if home in moved else None
+        if place and path in old:
+            if new.get(place) == old[path]:
+                old[path] = new[place] = user[path]
+        elif place and place not in new:
             source = origins.get(path)
-            theirs = renamed.get(source, source) if source else None
-            if source and theirs in new:
-                old[path], new[target] = old.pop(source), new.pop(theirs)
+            target = renamed.get(source, source) if source else None
+            if source and target in new:
+                old[path], new[place] = old.pop(source), new.pop(target)
             elif not source:
-                old[path] = new[target] = user[path]
-        elif home and home not in after:
+                old[path] = new[place] = user[path]
+        elif path not in old and home and home not in after:
             left.append(path)
     return sorted(left)
 
