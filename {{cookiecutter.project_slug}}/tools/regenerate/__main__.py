@@ -16,6 +16,7 @@ from tools.regenerate.plan import Plan, plan
 from tools.regenerate.project import Project
 from tools.regenerate.template import Template, open_template
 
+INTERRUPTED = 130  # what shells call a program that Ctrl-C ended
 HERE = Path(__file__).resolve().parents[2]
 
 
@@ -37,6 +38,9 @@ def main() -> int:
             print(Project(HERE).undo())
             return 0
         return regenerate(answers.parse(arguments.answers), arguments.to, arguments.template, dry=arguments.dry_run)
+    except KeyboardInterrupt:
+        print("Interrupted: nothing was changed.", file=sys.stderr)
+        return INTERRUPTED
     except Stuck as stuck:
         print(stuck, file=sys.stderr)
     except (Refused, GitFailed, OSError) as error:
