@@ -124,7 +124,7 @@ class Project:
     def undo(self) -> str:
         """Put everything back to before the regeneration that is under way; return what was done. Raise Refused."""
         if self._journal.exists() and not self._is_over():
-            self._restore()
+            self._restore(LOCK_SECONDS)
             return "The interrupted regeneration is undone."
         if not self._ours():
             raise Refused(
@@ -153,13 +153,16 @@ class Project:
             self._journal.unlink()
         return over
 
-    def _restore(self) -> None:
-        """Undo what the journal is about: a cherry-pick that died while it wrote files."""
+    def _restore(self, patience: float = 0) -> None:
+        """Undo what the journal is about: a cherry-pick that died while it wrote files.
+
+        Wait `patience` seconds for its lock: the git of a process that was killed may still be at work.
+        """
         journal = json.loads(self._journal.read_text(encoding="utf-8"))
         lock = self._state("index.lock")
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = time.monotonic() + patience
         while lock.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)  # the git of a killed process may still be at work
+            time.sleep(0.1)
         lock.unlink(missing_ok=True)
         try:
             self._write_back(journal["paths"])
