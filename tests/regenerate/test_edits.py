@@ -70,6 +70,15 @@ def test_an_abort_keeps_what_was_done_elsewhere_meanwhile(workshop: Workshop) ->
     assert workshop.git("status", "--porcelain").split() == ["M", "budgets.toml", "??", "notes.txt"]
 
 
+def test_the_way_back_from_a_conflict_in_the_project_s_own_tools_is_git_s(workshop: Workshop) -> None:
+    workshop.replace("pyproject.toml", 'version = "0.1.0"', 'version = "1.0.0"')
+    workshop.commit()
+    before = workshop.state()
+    assert "  git cherry-pick --abort\n" in workshop.regenerate("project_slug=renamed", status=1)
+    workshop.git("cherry-pick", "--abort")
+    assert workshop.state() == before
+
+
 def test_an_answer_changes_with_the_merge_and_not_before(workshop: Workshop) -> None:
     workshop.replace(BREAKER, "import time\n", "import time as watch\n")
     workshop.commit()

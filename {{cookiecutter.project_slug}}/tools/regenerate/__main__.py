@@ -108,7 +108,10 @@ def _apply(project: Project, head: str, change: Plan) -> int:
         print("Not committed: the conflicts are marked in these files. Resolve them, `git add` them, then")
     else:
         print(f"All is merged, and git did not commit it: {complaint}\nWhen that is settled, go on with")
-    print("  git cherry-pick --continue\nor go back to where you were with\n  uv run poe regenerate --abort")
+    # Where the conflict is in what `uv run poe regenerate` is made of, it can't run; this is the same then.
+    needed = [path for path in change.conflicts if "pyproject.toml" in path or "tools/regenerate/" in path]
+    back = "git cherry-pick --abort" if needed else "uv run poe regenerate --abort"
+    print(f"  git cherry-pick --continue\nor go back to where you were with\n  {back}")
     return 1
 
 

@@ -36,7 +36,7 @@ class Project:
         if tuple(int(part) for part in version.split()[2].split(".")[:2]) < OLDEST_GIT:
             raise Refused(f"{version} is too old: install 2.38 or newer")
         try:
-            top = git("rev-parse", "--show-toplevel")
+            top = Git(folder, {"LC_ALL": "C"})("rev-parse", "--show-toplevel")
         except GitFailed as error:
             if "not a git repository" not in str(error):
                 raise Refused(f"git can't work in {folder}: {error}") from None

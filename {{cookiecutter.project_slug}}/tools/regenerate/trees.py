@@ -34,7 +34,8 @@ def commit(git: Git, tree: Tree, prefix: str, parent: str | None, message: str, 
     """Return a new commit on no branch: HEAD with `tree` in place of all below `prefix`. It is not signed."""
     git = Git(git.folder, {**git.environment, "GIT_INDEX_FILE": str(index)})
     git("read-tree", "HEAD")
-    gone = [f"0 {'0' * len(git('rev-parse', 'HEAD'))}\t{path}\0" for path in of_commit(git, "HEAD", prefix)]
+    nothing = "0" * len(git("rev-parse", "HEAD"))
+    gone = [f"0 {nothing}\t{path}\0" for path in of_commit(git, "HEAD", prefix)]
     here = [f"{mode} {name}\t{path}\0" for path, (mode, name) in tree.items()]
     git("update-index", "-z", "--index-info", given="".join(gone + here))
     parents = ["-p", parent] if parent else []
