@@ -41,13 +41,24 @@ def as_arguments(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return [f"{question}={answer}" for question, answer in new.items() if answer != old[question]]
 
 
+OWN_TEST = '''"""Ours."""
+
+from app.rooms.size import SEATS
+
+
+def test_a_room_has_seats() -> None:
+    assert SEATS == 4
+'''
+
+
 def edit(workshop: Workshop) -> None:
     """Do to the project what all users do: a note, a line of code, a test, a file less, a module of their own."""
     workshop.append("README.md", "\nOurs: see the wiki.")
     workshop.append(".env.example", "OURS=1")
     workshop.append(workshop.find("catalog/queries.py"), "\n\nOURS = 1")
     workshop.append(workshop.find("catalog/schemas.py"), "\n\nOURS = 2")
-    workshop.write("tests/test_ours.py", '"""Ours."""\n\n\ndef test_ours() -> None:\n    assert True\n')
+    workshop.write("src/app/rooms/size.py", '"""Ours."""\n\nSEATS = 4\n')
+    workshop.write("tests/rooms/test_size.py", OWN_TEST)
     (workshop.project / "docs" / "practices.md").unlink()
     workshop.commit()
 
@@ -58,7 +69,8 @@ def assert_edited(workshop: Workshop) -> None:
     assert workshop.read(".env.example").endswith("OURS=1\n")
     assert workshop.read(workshop.find("catalog/queries.py")).endswith("OURS = 1\n")
     assert workshop.read(workshop.find("catalog/schemas.py")).endswith("OURS = 2\n")
-    assert workshop.read("tests/test_ours.py")
+    assert workshop.read("src/app/rooms/size.py")
+    assert workshop.read("tests/rooms/test_size.py") == OWN_TEST
     assert not (workshop.project / "docs" / "practices.md").exists()
 
 
@@ -82,7 +94,8 @@ def test_a_switch_keeps_the_edits_and_brings_the_option_wholly(
     workshop.regenerate(*as_arguments(old, new))
     assert_edited(workshop)
     assert new.items() <= workshop.answers().items()
-    assert workshop.shared().keys() ^ {"docs/practices.md", "tests/test_ours.py"} == {
+    differ = {"docs/practices.md", "src/app/rooms/size.py", "tests/rooms/test_size.py"}
+    assert workshop.shared().keys() ^ differ == {
         path.relative_to(fresh(new, NOW)).as_posix()
         for path in fresh(new, NOW).rglob("*")
         if path.is_file() and path.name != ".evergreen.local"
