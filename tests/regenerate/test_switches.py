@@ -54,7 +54,7 @@ def test_a_room_has_seats() -> None:
 def edit(workshop: Workshop) -> None:
     """Do to the project what all users do: a note, a line of code, a test, a file less, a module of their own."""
     workshop.append("README.md", "\nOurs: see the wiki.")
-    workshop.append(".env.example", "OURS=1")
+    workshop.append(".gitignore", "ours/")
     workshop.append(workshop.find("catalog/queries.py"), "\n\nOURS = 1")
     workshop.append(workshop.find("catalog/schemas.py"), "\n\nOURS = 2")
     workshop.write("src/app/rooms/size.py", '"""Ours."""\n\nSEATS = 4\n')
@@ -66,7 +66,7 @@ def edit(workshop: Workshop) -> None:
 def assert_edited(workshop: Workshop) -> None:
     """Assert that what `edit` did is there."""
     assert workshop.read("README.md").endswith("Ours: see the wiki.\n")
-    assert workshop.read(".env.example").endswith("OURS=1\n")
+    assert workshop.read(".gitignore").endswith("ours/\n")
     assert workshop.read(workshop.find("catalog/queries.py")).endswith("OURS = 1\n")
     assert workshop.read(workshop.find("catalog/schemas.py")).endswith("OURS = 2\n")
     assert workshop.read("src/app/rooms/size.py")
