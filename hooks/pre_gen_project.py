@@ -31,8 +31,8 @@ def refusal(answers: dict, target: Path) -> str | None:
         return f"project_slug must not be {slug}, which is taken: choose a name of your own."
     if any(target.iterdir()):
         return (
-            f"{target} is not empty and stays as it is: generate into an empty folder (cookiecutter --output-dir) "
-            "and bring the changes over with `git diff --no-index`."
+            f"{target} is not empty and stays as it is: generate into an empty folder (cookiecutter --output-dir), "
+            "or run `uv run poe regenerate` in a project, which keeps your changes (`--help` says more)."
         )
     return None
 

@@ -16,6 +16,15 @@ VARIANTS = {"-".join(chosen): dict(zip(CHOICES, chosen, strict=True)) for chosen
 RESERVED = {name for lines in CONTEXT["_reserved"].values() for line in lines for name in line.split()}
 
 
+RECORD = ".evergreen.json"
+"""The file of a project that says what it was made from."""
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Return the content of each file in `folder`, by its path in there with slashes."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def project_tree(project: Path) -> dict[str, bytes]:
+    """Return the content of each file of a new project that its users share, by its path."""
+    return {path: content for path, content in tree(project).items() if path != ".evergreen.local"}

@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.conftest import Bake
-from tests.template import CHOICES, CONTEXT, QUESTIONS, RESERVED, ROOT, tree
+from tests.template import CHOICES, CONTEXT, QUESTIONS, RECORD, RESERVED, ROOT, tree
 
 COOKIECUTTER = Path(sys.executable).parent / "cookiecutter"
 
@@ -154,6 +154,7 @@ def test_a_project_is_never_generated_over_another(folder: Path) -> None:
     done = generate(folder, "--no-input", "--overwrite-if-exists")
     assert done.returncode == 1
     assert f"{project} is not empty and stays as it is: generate into an empty folder" in done.stderr
+    assert "`uv run poe regenerate`" in done.stderr
     assert tree(project) == before
 
 
@@ -208,11 +209,16 @@ def test_an_answer_on_the_command_line_is_a_template_to_cookiecutter(bake: Bake,
 def test_the_rendered_files_are_all_that_show_an_answer(bake: Bake) -> None:
     one = tree(bake({"project_name": "One", "project_slug": "one", "description": "The first."}))
     two = tree(bake({"project_name": "Two", "project_slug": "two", "description": "The second."}))
-    assert {path for path in one if one[path] != two[path]} == {"README.md", "pyproject.toml"}
+    assert {path for path in one if one[path] != two[path]} == {RECORD, "README.md", "pyproject.toml"}
 
 
 def assert_shown(text: str, project: Path) -> None:
     """Assert that `text`, given as name and description, reads the same wherever `project` shows it."""
+    recorded = json.loads((project / RECORD).read_text(encoding="utf-8"))["answers"]
+    assert {question for question, answer in recorded.items() if " ".join(answer.split()) == text} == {
+        "project_name",
+        "description",
+    }
     settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     assert settings["project"]["description"] == text
     tokens = MarkdownIt("commonmark").parse((project / "README.md").read_text(encoding="utf-8"))
