@@ -12,6 +12,8 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from app.kit.cpu_time import Metered
+
 log = structlog.get_logger()
 JSON = msgspec.json.Encoder(enc_hook=str)
 
@@ -86,6 +88,8 @@ class Done(msgspec.Struct, frozen=True):
     """Its method and the template of its path; `-` for a path that no route matches."""
     status: int
     seconds: float
+    cpu_seconds: float
+    """Of the event loop's thread, in its own task."""
     bytes: int
     """Of the body of its answer."""
     cost: Cost | None
@@ -128,13 +132,14 @@ class RequestLog:
                 size += len(message.get("body", b""))
             await send(message)
 
+        work = Metered(self._app(scope, receive, note_status))
         try:
-            await self._app(scope, receive, note_status)
+            await work
         finally:
             seconds = time.perf_counter() - started
             template = scope.get("path_template")
             operation = f"{scope['method']} {template}" if template else "-"
-            self._note(Done(operation, status, seconds, size, spent))
+            self._note(Done(operation, status, seconds, work.seconds, size, spent))
             if self._is_worth_a_line(status, seconds):
                 _write_line(scope, status, seconds, spent)
 
