@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -60,8 +60,13 @@ def parse_addresses(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def fresh_instance(processes: Mapping[str, str] = PROCESSES, **settings: str) -> Generator[Instance]:
-    """Yield an instance that nobody else uses, with `settings` over those of a load test; stop it at the end."""
+def fresh_instance(
+    processes: Mapping[str, str] = PROCESSES, under: Sequence[str] = (), **settings: str
+) -> Generator[Instance]:
+    """Yield an instance that nobody else uses, with `settings` over those of a load test; stop it at the end.
+
+    `under` are arguments of Python that run its servers under a profiler.
+    """
     token = secrets.token_urlsafe(32)
     with tempfile.TemporaryDirectory(prefix="loadtest-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
         instance = Instance({}, token)
@@ -79,7 +84,9 @@ def fresh_instance(processes: Mapping[str, str] = PROCESSES, **settings: str) ->
             for verb in ("migrate", "seed"):
                 _run(main, verb, own)
             instance.addresses[module] = f"http://127.0.0.1:{own['PORT']}"
-            instance.pids.append(stack.enter_context(_serving(main, own, instance.addresses[module])))
+            instance.pids.append(
+                stack.enter_context(_serving([*under, "-m", main, "serve"], own, instance.addresses[module]))
+            )
         yield instance
 
 
@@ -97,11 +104,11 @@ def _run(main: str, verb: str, settings: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _serving(main: str, settings: Mapping[str, str], address: str) -> Generator[int]:
+def _serving(arguments: Sequence[str], settings: Mapping[str, str], address: str) -> Generator[int]:
     """Yield the process id of a server once it answers."""
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", main, "serve"],
+            [sys.executable, *arguments],
             cwd=PROJECT,
             env=_environment(settings),
             stdin=subprocess.DEVNULL,
@@ -113,7 +120,7 @@ def _serving(main: str, settings: Mapping[str, str], address: str) -> Generator[
             _wait_until_ready(process, address, log)
             yield process.pid
             if process.poll() is not None:
-                raise LoadTestError(f"{main} ended during the load:\n{_tail(log)}")
+                raise LoadTestError(f"the server ended during the load:\n{_tail(log)}")
         finally:
             _stop(process)
 
@@ -132,7 +139,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: IO[st
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)  # as Ctrl-C does, so that a profiler still writes
     try:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -55,6 +55,15 @@ def test_a_run_reports_what_every_request_costs(tmp_path: Path) -> None:
     assert not [mark for mark in ("http:", "https:", "<script", "@import", "url(") if mark in page]
 
 
+def test_a_profile_draws_what_the_server_did(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest.profile", "--seconds=2", f"--output={tmp_path / 'profile.html'}"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "profile.html").read_text(encoding="utf-8")
+    assert "HttpCache.__call__" in page
+    assert not [mark for mark in ("http:", "https:", "<script") if mark in page]
+
+
 def test_planted_faults_are_found() -> None:
     with fresh_instance({"*": "tests.loadtest.planted"}) as instance:
         found = load(instance, Model.load(), users=5, seconds=3)

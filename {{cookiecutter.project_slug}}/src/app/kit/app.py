@@ -18,6 +18,7 @@ from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.carbon.deferral import new_deferral
 from app.kit.database import Database, Read, Write
+from app.kit.disclosures import carbon_txt
 from app.kit.edge import Edge
 from app.kit.errors import EXCEPTION_HANDLERS
 from app.kit.http_cache import HttpCache
@@ -112,6 +113,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
             health.live,
             health.ready,
             show,
+            carbon_txt,
             *(controller for module in modules for controller in module.controllers),
         ],
         dependencies={
