@@ -45,6 +45,8 @@ class Operation(msgspec.Struct):
     most: float
     widest: int
     """The most bytes that a body had, unpacked."""
+    wire_bytes: int
+    """Of all its bodies, as they were sent."""
     spent: Spent | None = None
     """Of a server that tells."""
 
@@ -103,7 +105,7 @@ class Result(msgspec.Struct):
 def result_of(log: Log, *, users: int, workers: int, seconds: float) -> Result:
     """Return what visitors saw."""
     operations = [
-        Operation(name, seen.requests, seen.failures, seen.median, seen.p95, seen.p99, seen.most, seen.widest)
+        Operation(name, **msgspec.structs.asdict(seen))
         for name, seen in sorted(log.operations.items(), key=lambda item: -item[1].requests)
     ]
     now = datetime.now(UTC).replace(microsecond=0)
