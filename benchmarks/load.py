@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 from benchmarks.servers import BenchmarkError, Server
 
@@ -23,20 +24,24 @@ def cpu_ms(server: Server, path: str, headers: Mapping[str, str]) -> float:
 
     Raises BenchmarkError where no request is completed, or where one fails.
     """
-    _completed(server, path, headers, WARM_UP_SECONDS)
+    completed(server, path, headers, WARM_UP_SECONDS)
     before = server.cpu_seconds()
-    completed = _completed(server, path, headers, SECONDS)
-    return (server.cpu_seconds() - before) * 1000 / completed
+    requests = completed(server, path, headers, SECONDS)
+    return (server.cpu_seconds() - before) * 1000 / requests
 
 
-def _completed(server: Server, path: str, headers: Mapping[str, str], seconds: int) -> int:
-    """Return how many requests were answered in `seconds`."""
+def completed(server: Server, path: str, headers: Mapping[str, str], seconds: int, script: Path | None = None) -> int:
+    """Return how many requests were answered in `seconds`; `script` is Lua that makes wrk send something else.
+
+    Raises BenchmarkError where none is, or where one fails.
+    """
     options = [f"--header={name}: {value}" for name, value in headers.items()]
+    options += [f"--script={script}"] if script else []
     command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={seconds}s", *options]
     done = subprocess.run([*command, server.address + path], capture_output=True, encoding="utf-8", check=False)
     report = done.stdout + done.stderr
     failures = re.findall(r"(?:Non-2xx or 3xx responses|Socket errors): .*", report)
-    completed = re.search(r"(\d+) requests in", report)
-    if done.returncode != 0 or failures or completed is None or completed[1] == "0":
+    count = re.search(r"(\d+) requests in", report)
+    if done.returncode != 0 or failures or count is None or count[1] == "0":
         raise BenchmarkError(f"the load on {path} went wrong:\n{report}")
-    return int(completed[1])
+    return int(count[1])

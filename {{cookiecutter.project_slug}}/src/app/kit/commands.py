@@ -6,16 +6,16 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import uvicorn
-from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from uvicorn.supervisors import ChangeReload
 
-from app.kit import migrations
+from app.kit import table_versions
 from app.kit.app import connect
 from app.kit.cache_store import CacheStore
 from app.kit.carbon import command as carbon_command
@@ -59,7 +59,7 @@ def run(modules: Sequence[Module], factory: str) -> None:  # noqa: C901 - one ca
                 asyncio.run(_migrate(settings, modules))
                 print("The tables are at their newest version.")
             case "revision":
-                asyncio.run(migrations.revise(settings.database_url, arguments.module, arguments.message))
+                asyncio.run(_revise(settings, arguments.module, arguments.message))
             case "carbon":
                 print(carbon_command.figures(arguments) or _carbon(arguments.svg, settings, modules))
             case "render":
@@ -67,7 +67,7 @@ def run(modules: Sequence[Module], factory: str) -> None:  # noqa: C901 - one ca
             case "seed":
                 seeded = asyncio.run(_seed(settings, modules))
                 print("Added the sample data." if seeded else "There is data already: nothing was added.")
-    except (SettingsError, CommandFailed, CommandError, SQLAlchemyError, OSError) as error:
+    except (SettingsError, CommandFailed, SQLAlchemyError, OSError) as error:
         sys.exit(f"error: {_message(error)}")
     except KeyboardInterrupt:
         sys.exit(0)  # Ctrl-C is how a server is meant to end
@@ -94,7 +94,7 @@ def _parser(modules: Sequence[str]) -> argparse.ArgumentParser:
     commands.add_parser("render", help=f"render all static pages into PAGES_DIR, or into {RENDERED}")
     carbon_command.add_parser(commands)
     revision = commands.add_parser("revision", help="write the migration from the tables as they are to the models")
-    revision.add_argument("module", choices=[migrations.KIT, *modules])
+    revision.add_argument("module", choices=[table_versions.KIT, *modules])
     revision.add_argument("message", help="what the migration does, in a few words")
     return parser
 
@@ -109,6 +109,8 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     path = modules[0].controllers[0].path
     print(f"\n  API      {address}{path}\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
     print("Ctrl-C stops it.", flush=True)
+    from uvicorn.supervisors import ChangeReload  # noqa: PLC0415 - with watchfiles, which no server needs
+
     config = _server_config(settings, factory, reload=True)
     ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
 
@@ -217,12 +219,29 @@ async def _check(settings: Settings, modules: Sequence[Module]) -> None:
 
 async def _migrate(settings: Settings, modules: Sequence[Module]) -> None:
     await _check(settings, modules)
-    await migrations.migrate(settings.database_url, [module.name for module in modules])
+    with _migrations() as migrations:
+        await migrations.migrate(settings.database_url, [module.name for module in modules])
+
+
+async def _revise(settings: Settings, module: str, message: str) -> None:
+    with _migrations() as migrations:
+        await migrations.revise(settings.database_url, module, message)
+
+
+@contextmanager
+def _migrations() -> Generator[ModuleType]:
+    """Yield what changes tables, and Alembic with it, which no server needs; its failures are the command's."""
+    from app.kit import migrations  # noqa: PLC0415
+
+    try:
+        yield migrations
+    except migrations.MigrationFailed as error:
+        raise CommandFailed(str(error)) from error
 
 
 async def _behind(settings: Settings, modules: Sequence[Module]) -> list[str]:
     await _check(settings, modules)
-    return await migrations.behind(settings.database_url, [module.name for module in modules])
+    return await table_versions.behind(settings.database_url, [module.name for module in modules])
 
 
 async def _report(settings: Settings, modules: Sequence[Module], *, as_svg: bool) -> str:

@@ -13,6 +13,8 @@ import stamina.instrumentation
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from app.kit.cpu_time import Metered
+
 log = structlog.get_logger()
 JSON = msgspec.json.Encoder(enc_hook=str)
 
@@ -92,6 +94,8 @@ class Done(msgspec.Struct, frozen=True):
     """Its name, or its method and the template of its path; `-` for a path that no route matches."""
     status: int
     seconds: float
+    cpu_seconds: float
+    """Of the event loop's thread, in its own task."""
     bytes: int
     """Of the body of its answer."""
     cost: Cost | None
@@ -134,11 +138,12 @@ class RequestLog:
                 size += len(message.get("body", b""))
             await send(message)
 
+        work = Metered(self._app(scope, receive, note_status))
         try:
-            await self._app(scope, receive, note_status)
+            await work
         finally:
             seconds = time.perf_counter() - started
-            self._note(Done(_operation(scope, spent), status, seconds, size, spent))
+            self._note(Done(_operation(scope, spent), status, seconds, work.seconds, size, spent))
             if self._is_worth_a_line(status, seconds):
                 _write_line(scope, status, seconds, spent)
 

@@ -23,6 +23,7 @@ class Spent(msgspec.Struct):
     """What all requests of an operation came to."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     bytes: int = 0
     queries: int = 0
     sql_seconds: float = 0.0
@@ -32,6 +33,7 @@ class Spent(msgspec.Struct):
 
 REQUESTS = {
     "seconds": "How long the requests of an operation took, in seconds.",
+    "cpu_seconds": "CPU time of their own tasks, in seconds; that of the process is more.",
     "bytes": "Bytes of the bodies of their answers.",
     "queries": "SQL statements that they ran.",
     "sql_seconds": "How long those took, in seconds.",
@@ -64,6 +66,7 @@ class Metrics(Collector):
         if spent is None:
             spent = self._spent[done.operation] = Spent()
         spent.seconds += done.seconds
+        spent.cpu_seconds += done.cpu_seconds
         spent.bytes += done.bytes
         if done.cost is not None:
             spent.queries += done.cost.queries

@@ -1,23 +1,22 @@
 """Migrations: each module's tables, and the kit's, change by an Alembic history of their own, `migrations/<name>/`."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Literal
 
 from alembic import command, context
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.kit.database import UtcDateTime
 from app.kit.engines import parse_url
+from app.kit.table_versions import DIRECTORY, KIT, version_table
 
-DIRECTORY = Path("migrations")
-KIT = "kit"
-"""The history of the kit's own tables, which is there whatever modules there are."""
+
+class MigrationFailed(Exception):
+    """Alembic can't do what it was asked for; the message is its own."""
 
 
 async def migrate(database_url: str, modules: Iterable[str]) -> None:
@@ -26,28 +25,13 @@ async def migrate(database_url: str, modules: Iterable[str]) -> None:
 
 
 async def check(database_url: str, modules: Iterable[str]) -> None:
-    """Raise alembic's CommandError where the models of the kit or `modules` differ from what their migrations make."""
+    """Raise MigrationFailed where the models of the kit or `modules` differ from what their migrations make."""
     await _with_each(database_url, (KIT, *modules), command.check)
 
 
 async def revise(database_url: str, module: str, message: str) -> None:
     """Write the migration that takes `module` from the database as it is to its models."""
     await _with_each(database_url, [module], lambda config: command.revision(config, message, autogenerate=True))
-
-
-async def behind(database_url: str, modules: Iterable[str]) -> list[str]:
-    """Return the names of those of the kit and of `modules` whose tables are not at their newest version."""
-    late: list[str] = []
-
-    def compare(config: Config) -> None:
-        connection: Connection = config.attributes["connection"]
-        module: str = config.attributes["module"]
-        current = MigrationContext.configure(connection, opts={"version_table": _version_table(module)})
-        if set(current.get_current_heads()) != set(ScriptDirectory.from_config(config).get_heads()):
-            late.append(module)
-
-    await _with_each(database_url, (KIT, *modules), compare)
-    return late
 
 
 def run_migrations(metadata: MetaData) -> None:
@@ -60,17 +44,13 @@ def run_migrations(metadata: MetaData) -> None:
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
-        version_table=_version_table(module),
+        version_table=version_table(module),
         include_name=belongs_to_module,
         render_as_batch=True,  # SQLite changes a table by copying it
         render_item=_render,
     )
     with context.begin_transaction():
         context.run_migrations()
-
-
-def _version_table(module: str) -> str:
-    return f"alembic_version_{module}"
 
 
 def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -84,6 +64,8 @@ async def _with_each(database_url: str, modules: Iterable[str], act: Callable[[C
         async with engine.begin() as connection:
             for module in modules:
                 await connection.run_sync(_act_on, module, act)
+    except CommandError as error:
+        raise MigrationFailed(str(error)) from error
     finally:
         await engine.dispose()
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
-import aiohttp
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +18,6 @@ SYSTEMS = "systems"
 
 Answer = TypeVar("Answer")
 
-CHUNK_BYTES = 16 * 1024
 # "Request Timeout", "Too Many Requests" and all that is the server's fault (RFC 9110): later may be better.
 TRY_LATER = {408, 429, *range(500, 600)}
 # Of these, what is worth another try at once. Who says "too many requests" doesn't want one more.
@@ -93,11 +91,17 @@ class System:
         self.name = name
         self._url = url.rstrip("/")
         self._limits = limits or Limits()
-        self._headers = dict(headers or {})
         self._retries = Retries(lambda error: isinstance(error, Unavailable) and error.momentary, on="retry" not in off)
         self._places = asyncio.Semaphore(self._limits.calls)
         self._breaker = None if "breaker" in off else Breaker(name, clock)
-        self._session: aiohttp.ClientSession | None = None
+        from app.kit.exchange import Exchange  # noqa: PLC0415 - who calls nobody does without it
+
+        self._exchange = Exchange(
+            connect_seconds=self._limits.connect_seconds,
+            total_seconds=self._limits.total_seconds,
+            connections=self._limits.calls,
+            headers=headers or {},
+        )
 
     @property
     def retries(self) -> int:
@@ -129,8 +133,7 @@ class System:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        await self._exchange.close()
 
     async def _attempt(self, path: str, into: type[Answer], parameters: Mapping[str, str]) -> Answer:
         try:
@@ -140,7 +143,7 @@ class System:
             raise Unavailable(f"{self.name} is busy: {self._limits.calls} calls are under way") from None
         try:
             with self._guard():
-                status, body = await self._exchange(path, parameters)
+                status, body = await self._ask(path, parameters)
                 if status in TRY_LATER:
                     raise Unavailable(f"{self.name} answered {status}", momentary=status in TRY_AGAIN)
                 if status == 200:  # noqa: PLR2004 - all that a GET for JSON can hope for
@@ -161,34 +164,21 @@ class System:
             self.counts.spared += 1
             raise Unavailable(f"{self.name} failed lately and is left alone for some seconds") from None
 
-    async def _exchange(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _ask(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
         """Return status and body of one attempt."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(
-                    total=self._limits.total_seconds, sock_connect=self._limits.connect_seconds
-                ),
-                connector=aiohttp.TCPConnector(limit=self._limits.calls),
-                headers={"Accept": "application/json", **self._headers},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(_once,),
-            )
         if (spent := cost.get()) is not None:
             spent.calls += 1
+        most = self._limits.answer_bytes
         try:
-            # A redirect would carry the token of this system to another one.
-            async with self._session.get(f"{self._url}{path}", params=parameters, allow_redirects=False) as response:
-                body = bytearray()
-                async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                    body += chunk
-                    if len(body) > self._limits.answer_bytes:
-                        raise BadAnswer(f"{self.name} answered more than {self._limits.answer_bytes} bytes")
-                return response.status, bytes(body)
+            status, body = await self._exchange.get(f"{self._url}{path}", parameters, most)
         except TimeoutError:
             late = f"{self.name} gave no answer within {self._limits.total_seconds} s"
             raise Unavailable(late, momentary=True) from None
-        except aiohttp.ClientError as error:
+        except ConnectionError as error:
             raise Unavailable(f"{self.name} can't be reached: {error}", momentary=True) from None
+        if len(body) > most:
+            raise BadAnswer(f"{self.name} answered more than {most} bytes")
+        return status, body
 
     def _decode(self, body: bytes, into: type[Answer]) -> Answer:
         try:
@@ -201,11 +191,3 @@ def system(session: AsyncSession, name: str) -> System | None:
     """Return the other system of that name, for a job; None where the settings name none."""
     systems: Mapping[str, System] = session.info.get(SYSTEMS, {})
     return systems.get(name)
-
-
-async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send `request`, and not again when the other side hangs up, as aiohttp does: breaker and retries must know."""
-    try:
-        return await send(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientError(str(error) or type(error).__name__) from error

@@ -1,0 +1,117 @@
+"""What the library's whole journey costs: the project against the same API as plain templates write it.
+
+Run as `python -m benchmarks.peers`. The project's own load test is the client of every server: browse, search, read,
+borrow, return, add and change, a share of it conditional. Each server runs once a round, on the same PostgreSQL with
+the same sample data; the figure is the server's CPU time a request, its worker and its start-up left out.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.servers import BenchmarkError, Server, generate_project, run_in, sample_database, serving
+
+HERE = Path(__file__).parent
+ROUNDS, SECONDS, USERS = 3, 10, 20
+TOKEN = "a-token-for-the-benchmark"  # noqa: S105
+REFERENCE = "FastAPI, SQLAlchemy ORM, pydantic"
+
+
+class Peer(NamedTuple):
+    """A server of the same API."""
+
+    name: str
+    script: str = ""
+    """Beside this file; without one it is the project."""
+    settings: Mapping[str, str] = {}
+
+
+PEERS = (
+    Peer(REFERENCE, "fastapi_orm.py"),
+    Peer("the project", settings={"WORKER_INSIDE": "true"}),
+    Peer("the project without its cache", settings={"PRACTICES_OFF": "cache", "WORKER_INSIDE": "true"}),
+)
+
+
+class Cost(NamedTuple):
+    """What a round came to."""
+
+    cpu_ms: float
+    wire_bytes: float
+    memory_mb: float
+    p95: float
+    """Of the list of books, in ms."""
+    requests: int
+
+
+def measure(folder: Path) -> dict[str, list[Cost]]:
+    """Return the cost a request of each round, by the name of the peer."""
+    costs: dict[str, list[Cost]] = {peer.name: [] for peer in PEERS}
+    (folder / "project").mkdir()
+    project = generate_project(folder / "project")
+    with sample_database(project, folder / "postgresql") as database_url:
+        for number in range(1, ROUNDS + 1):
+            for peer in PEERS:
+                with _started(peer, project, database_url) as server:
+                    costs[peer.name].append(_cost(project, server, folder))
+                print(f"round {number} of {ROUNDS}: {peer.name}: {costs[peer.name][-1]}", file=sys.stderr, flush=True)
+    return costs
+
+
+def _started(peer: Peer, project: Path, database_url: str) -> AbstractContextManager[Server]:
+    settings = {
+        "API_TOKEN": TOKEN,
+        "DATABASE_URL": database_url,
+        "HOST": "127.0.0.1",
+        "LOG_LEVEL": "warning",
+        "RATE_LIMIT": "1000000/second",
+    }
+    command = ("--script", str(HERE / peer.script)) if peer.script else ("poe", "--quiet", "serve")
+    return serving(project, command, "/books", settings | peer.settings)
+
+
+def _cost(project: Path, server: Server, folder: Path) -> Cost:
+    before = server.cpu_seconds()
+    command = ("python", "-m", "loadtest", "--host", server.address, f"--seconds={SECONDS}", f"--users={USERS}")
+    run_in(project, *command, "--reports", str(folder), API_TOKEN=TOKEN)
+    used = server.cpu_seconds() - before
+    result = json.loads((folder / "load.json").read_text(encoding="utf-8"))["result"]
+    operations = {one["name"]: one for one in result["operations"]}
+    requests = sum(one["requests"] for one in operations.values())
+    wire_bytes = sum(one["wire_bytes"] for one in operations.values()) / requests
+    p95 = operations["GET /books"]["p95"]
+    return Cost(used * 1000 / requests, wire_bytes, server.memory_bytes() / 1e6, p95, requests)
+
+
+def table(costs: Mapping[str, list[Cost]]) -> str:
+    """Return the medians as a Markdown table, the CPU time with its spread."""
+    reference = statistics.median(cost.cpu_ms for cost in costs[REFERENCE])
+    lines = ["| Server | CPU-ms a request | least to most | x the first | bytes | memory | p95 of the list |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, rounds in costs.items():
+        cpu, size, memory, p95, _ = (statistics.median(values) for values in zip(*rounds, strict=True))
+        times = [cost.cpu_ms for cost in rounds]
+        spread = f"{min(times):.2f} to {max(times):.2f}"
+        lines.append(
+            f"| {name} | {cpu:.2f} | {spread} | {cpu / reference:.2f} | {size:,.0f} | {memory:.0f} MB | {p95:.0f} ms |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print; exit with status 1 and a sentence where something doesn't work."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            costs = measure(Path(folder))
+    except BenchmarkError as error:
+        sys.exit(f"error: {error}")
+    print(table(costs))
+
+
+if __name__ == "__main__":
+    main()
