@@ -75,7 +75,7 @@ def queries(response: Any) -> int:
 
 async def test_every_answer_says_what_it_asked_of_the_database(client: AsyncClient) -> None:
     added = await client.request(**adding_book(**BOOK))
-    assert queries(added) == 8
+    assert queries(added) == 9
     assert queries(await client.get(BOOKS)) == 1
     assert queries(await client.get(book_at(2))) == 1
     assert queries(await client.get("/health/live")) == 0
