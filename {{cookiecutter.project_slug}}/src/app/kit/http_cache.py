@@ -1,15 +1,12 @@
 """HTTP's side of the cache: who may keep an answer, for how long, and when a 304 will do.
 
 A view says in its decorator what its answer is made of: `cached=Public(tags=[Book, Author], fresh=...)`. A view that
-says nothing is private, and kept by nobody. The rules are those of RFC 9110, 9111 and 9211.
+says nothing is private, and kept by nobody.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from hashlib import blake2b
-from http import HTTPStatus
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import msgspec
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
@@ -17,16 +14,8 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, 
 from app.kit import changes, negotiation
 from app.kit.cache import Cache
 from app.kit.cache_store import Entry
+from app.kit.http_answers import Answer, kept_by_nobody, may_be_kept, new_entry, reply, send_answer
 from app.kit.logs import cost
-
-Headers: TypeAlias = list[tuple[bytes, bytes]]
-
-OK, NOT_MODIFIED, PRECONDITION_FAILED = HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, HTTPStatus.PRECONDITION_FAILED
-ETAG_BYTES = 12
-PRIVATE = (b"cache-control", b"private, no-store")
-VARY = (b"vary", b"Accept, Accept-Encoding")
-HIT = (b"cache-status", b"app; hit")
-MISS = (b"cache-status", b"app; fwd=miss; stored")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -98,14 +87,6 @@ class Public(msgspec.Struct, frozen=True, kw_only=True):
         return b"public, max-age=0, s-maxage=%d, stale-while-revalidate=%d" % (fresh, stale)
 
 
-class Answer(msgspec.Struct):
-    """What the application says to a request, as a whole."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
 class Asked:
     """What a request says about the answer that it wants."""
 
@@ -142,7 +123,9 @@ class HttpCache:
         async def load() -> Entry | None:
             nonlocal answer
             answer = await _whole(self._app, scope, receive, send)
-            return _entry(answer, kept, asked.coding) if answer and kept and _may_be_kept(answer) else None
+            return (
+                new_entry(answer, kept.cache_control, asked.coding) if answer and kept and may_be_kept(answer) else None
+            )
 
         if kept is None:
             entry = await load()
@@ -152,9 +135,9 @@ class HttpCache:
             hit = answer is None
             if hit and (spent := cost.get()) is not None:
                 spent.hits = 1
-            await _send(send, _reply(entry, asked.headers, hit=hit))
+            await send_answer(send, reply(entry, asked.headers, hit=hit))
         elif answer is not None:
-            await _send(send, _kept_by_nobody(answer, asked.coding))
+            await send_answer(send, kept_by_nobody(answer, asked.coding))
 
     def _kept(self, scope: HTTPScope, asked: Asked) -> Kept | None:
         policy: Policy | None = scope["route_handler"].opt.get("cached")
@@ -182,60 +165,3 @@ async def _whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> An
 
     await app(scope, receive, collect)
     return answer
-
-
-def _may_be_kept(answer: Answer) -> bool:
-    """Return whether `answer` is a success, and the view did not say something else of it."""
-    return answer.status == OK and all(name != b"cache-control" for name, _ in answer.headers)
-
-
-def _entry(answer: Answer, kept: Kept, coding: str) -> Entry:
-    """Return `answer` as it is kept: encoded once for all who get it."""
-    headers, body = _encode(answer, coding)
-    kind = next((value for name, value in headers if name == b"content-type"), b"")
-    etag = f'"{blake2b(kind + body, digest_size=ETAG_BYTES).hexdigest()}"'
-    headers += ((b"etag", etag.encode()), (b"cache-control", kept.cache_control))
-    return Entry(time.time(), etag, headers, body)
-
-
-def _kept_by_nobody(answer: Answer, coding: str) -> Answer:
-    if answer.status != OK:
-        return answer
-    headers, body = _encode(answer, coding)
-    return Answer(OK, [*headers, PRIVATE] if _may_be_kept(answer) else headers, body)
-
-
-def _encode(answer: Answer, coding: str) -> tuple[Headers, bytes]:
-    """Return the headers and the body, in `coding` where that makes it smaller."""
-    headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
-    body = negotiation.compress(answer.body, coding)
-    if body is not answer.body:
-        headers.append((b"content-encoding", coding.encode()))
-    return [*headers, (b"content-length", b"%d" % len(body)), VARY], body
-
-
-def _reply(entry: Entry, asked: dict[bytes, bytes], *, hit: bool) -> Answer:
-    """Return the entry, or what says that the client has it (304) or that its condition fails (412)."""
-    headers = [*entry.headers, (b"age", b"%d" % max(time.time() - entry.made_at, 0)), HIT if hit else MISS]
-    status = _condition(asked, entry.etag)
-    if status == OK:
-        return Answer(OK, headers, entry.body)
-    # Not what describes the body, which stays away.
-    return Answer(status, [header for header in headers if not header[0].startswith(b"content-")], b"")
-
-
-def _condition(asked: dict[bytes, bytes], etag: str) -> int:
-    """Return 200, 304 or 412, by RFC 9110, section 13.2.2."""
-    if b"if-match" in asked and not _matches(asked[b"if-match"], etag, weak=False):
-        return PRECONDITION_FAILED
-    return NOT_MODIFIED if b"if-none-match" in asked and _matches(asked[b"if-none-match"], etag, weak=True) else OK
-
-
-def _matches(header: bytes, etag: str, *, weak: bool) -> bool:
-    tags = [tag.strip() for tag in header.decode("latin-1").split(",")]
-    return "*" in tags or etag in tags or (weak and f"W/{etag}" in tags)
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})

@@ -32,6 +32,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "POST /loans/{loan_id}/return": ("/loans/1/return", None),
     "GET /books": ("/books", None),
     "GET /books/{book_id}": ("/books/1", None),
+    "GET /members": ("/members", None),
     "GET /members/{member_id}/loans": ("/members/1/loans", None),
     "GET /health/live": ("/health/live", None),
     "GET /health/ready": ("/health/ready", None),

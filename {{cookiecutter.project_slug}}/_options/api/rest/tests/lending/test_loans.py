@@ -115,6 +115,15 @@ async def test_a_new_member_has_no_loans_and_an_unknown_one_is_not_found(client:
     assert (await client.get(f"/members/{member + 1}/loans", headers=TOKEN_HEADER)).status_code == 404
 
 
+async def test_members_come_in_pages_with_the_fields_asked_for(client: AsyncClient) -> None:
+    for number in range(3):
+        await add_member(client, f"ada{number}@example.org")
+    first = (await client.get("/members?limit=2", headers=TOKEN_HEADER)).json()
+    assert first["items"][1] == {"id": 2, "name": "Ada Byron", "email": "ada1@example.org"}
+    second = (await client.get(f"/members?limit=2&after={first['next']}&fields=email", headers=TOKEN_HEADER)).json()
+    assert second == {"items": [{"email": "ada2@example.org"}], "next": None}
+
+
 async def test_an_address_belongs_to_one_member_whatever_its_case(client: AsyncClient) -> None:
     await add_member(client, "ada@example.org")
     body = {"name": "Another Ada", "email": "ADA@example.org"}
@@ -131,7 +140,13 @@ async def test_nothing_unknown_is_lent_or_returned(client: AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/members"), ("GET", "/members/1/loans"), ("POST", "/loans"), ("POST", "/loans/1/return")],
+    [
+        ("POST", "/members"),
+        ("GET", "/members"),
+        ("GET", "/members/1/loans"),
+        ("POST", "/loans"),
+        ("POST", "/loans/1/return"),
+    ],
 )
 async def test_lending_is_closed_without_the_token(client: AsyncClient, method: str, path: str) -> None:
     assert (await client.request(method, path)).status_code == 401

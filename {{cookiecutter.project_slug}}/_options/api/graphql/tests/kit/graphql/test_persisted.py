@@ -55,6 +55,7 @@ async def test_a_missing_book_is_null_until_it_is_there(client: AsyncClient) -> 
         assert (await client.get(book_at(1))).json() == {"data": {"book": None}}
     said(await client.request(**adding_book(title="Kindred", author="Octavia E. Butler")))
     assert said(await client.get(book_at(1)))["title"] == "Kindred"
+    assert (await client.get(at("book", id="01"))).json() == {"data": {"book": None}}  # or it would outlive a write
 
 
 async def test_an_answer_is_one_entry_however_its_address_is_written(client: AsyncClient) -> None:

@@ -100,8 +100,9 @@ def bounds(first: int, after: str | None) -> tuple[int, int]:
 
 
 def number(given: str) -> int:
-    """Return the key that an ID stands for, 0 where it can be none."""
-    return int(given) if given.isascii() and given.isdigit() and len(given) <= len(str(MAX_INTEGER)) else 0
+    """Return the key that an ID stands for, 0 where it can be none; a key has one ID only, by which it is cached."""
+    key = int(given) if given.isascii() and given.isdigit() and len(given) <= len(str(MAX_INTEGER)) else 0
+    return key if str(key) == given and key <= MAX_INTEGER else 0
 
 
 def _key(after: str) -> int:
@@ -110,6 +111,6 @@ def _key(after: str) -> int:
     except ValueError:
         prefix, text = b"", b""
     key = number(text.decode("latin-1"))
-    if prefix != b"after" or not 1 <= key <= MAX_INTEGER:
+    if prefix != b"after" or key == 0:
         raise GraphQLError("`after` is no cursor: take it from `pageInfo` or an edge of the page before.")
     return key
