@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.regenerate.template_copy import NEXT
-from tests.regenerate.workshop import TIMEOUT_SECONDS, Workshop
+from tests.regenerate.workshop import BREAKER, TIMEOUT_SECONDS, Workshop
 
 GIT = shutil.which("git")
-BREAKER = "src/app/kit/breaker.py"
 
 
 def put_before_git(workshop: Workshop, text: str) -> Path:

@@ -13,6 +13,8 @@ from tests.template import RECORD
 
 RUNNER = Path(__file__).with_name("with_cached_renders.py")
 TIMEOUT_SECONDS = 120
+BREAKER = "src/app/kit/breaker.py"
+"""A file that the next version of the template changes in one line."""
 
 
 @dataclass
@@ -132,3 +134,27 @@ def copy(workshop: Workshop, folder: Path) -> Workshop:
     shutil.copytree(workshop.repository, folder, symlinks=True)
     project = folder / workshop.project.relative_to(workshop.repository)
     return Workshop(project, folder, workshop.home)
+
+
+def assert_refused(workshop: Workshop, arguments: list[str], *sentences: str) -> None:
+    """Assert that nothing changes, and that all `sentences` are said."""
+    before = workshop.state()
+    said = workshop.regenerate(*arguments, status=2)
+    for sentence in sentences:
+        assert sentence in said, said
+    assert "Traceback" not in said
+    assert workshop.state() == before
+
+
+def assert_regenerated(workshop: Workshop) -> None:
+    """Assert that an edited project comes to the next version with its edit, and all is committed."""
+    assert "import time as clock" in workshop.read(BREAKER)
+    assert "OURS = 1" in workshop.read(BREAKER)
+    assert "docs/new.md" in workshop.files()
+    assert workshop.git("status", "--porcelain") == ""
+
+
+def edit(workshop: Workshop) -> None:
+    """Add a line to a file that the next version changes elsewhere."""
+    workshop.append(BREAKER, "\nOURS = 1")
+    workshop.commit()

@@ -17,8 +17,6 @@ class Plan:
 
     commit: str
     """What to bring onto the branch."""
-    merged: str
-    """The tree that comes out."""
     paths: frozenset[str]
     """All that git may write."""
     conflicts: Mapping[str, str]
@@ -52,12 +50,11 @@ def plan(project: Project, renders: tuple[Path, Path], what: str, work: Path, *,
     made = base
     base, commit = commits()
     merged, conflicts = _merge(git, base, commit)
-    paths = (
-        frozenset(git.list("diff-tree", "-r", "-z", "--no-renames", "--name-only", "HEAD", merged)) | conflicts.keys()
-    )
+    written = git.list("diff-tree", "-r", "-z", "--no-renames", "--name-only", "HEAD", merged)
+    paths = frozenset({*written, *conflicts})
     project.check_places((new.keys() | paths) - user.keys(), user)
     project.check_flags(paths)
-    return Plan(commit, merged, paths, conflicts, tuple(summary.lines(git, "HEAD", made, merged, conflicts, left)))
+    return Plan(commit, paths, conflicts, tuple(summary.lines(git, "HEAD", made, merged, conflicts, left)))
 
 
 def _merge(git: Git, base: str, commit: str) -> tuple[str, Mapping[str, str]]:

@@ -58,7 +58,7 @@ class Project:
                 back = "uv run poe regenerate --abort" if ours else f"git {what} --abort"
                 raise Refused(f"A {what}{ours} is under way: end it with `git {what} --continue` or `{back}`")
         head = self.git.has("rev-parse", "--verify", "--quiet", "HEAD")
-        if not head or not self.git.has("cat-file", "-e", f"HEAD:{self.prefix}{FILE}") == "":
+        if not head or self.git.has("cat-file", "-e", f"HEAD:{self.prefix}{FILE}") is None:
             raise Refused(f'{FILE} is not committed: commit the project with\n  git add --all && git commit -m "Start"')
         changed = self.git.list("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=no")
         if changed:
@@ -78,11 +78,8 @@ class Project:
         for path in paths:
             for place in (path, *map(str, PurePosixPath(path).parents[:-1])):
                 file = self.git.folder / place
-                if (
-                    place not in kept
-                    and os.path.lexists(file)
-                    and (place == path or not file.is_dir() or file.is_symlink())
-                ):
+                folder = place != path and file.is_dir() and not file.is_symlink()
+                if place not in kept and os.path.lexists(file) and not folder:
                     in_the_way.add(place)
         if in_the_way:
             raise Refused(
