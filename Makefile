@@ -1,11 +1,12 @@
 # Three commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
-#   make demo    generate a project with the default answers into demo/, install it, start it
+#   make demo    generate a project with the default answers into demo/, install it, start it (LAYOUT=services: as that)
 #   make test    everything a change of the template must pass
 #   make bench   what a read costs, beside the same read as FastAPI templates write it
 # PYTHON names the interpreter to use where python3 is too old.
 
 PYTHON ?= python3
-PROJECT := demo/evergreen-library
+LAYOUT ?= monolith
+PROJECT := demo/$(LAYOUT)/evergreen-library
 TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}' -type f -not -path '*/__pycache__/*')
 
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
@@ -19,8 +20,8 @@ demo: $(PROJECT)/README.md
 
 $(PROJECT)/README.md: .venv/ready $(TEMPLATE)
 	@echo 'make demo: generating $(PROJECT)'
-	@rm -rf demo
-	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo .
+	@rm -rf demo/$(LAYOUT)
+	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo/$(LAYOUT) . layout=$(LAYOUT)
 
 test: .venv/ready
 	@echo 'make test: linting the template as it lies'

@@ -1,6 +1,7 @@
 """The template as its tests see it: its questions, its variants, its files."""
 
 import json
+import re
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +15,16 @@ VARIANTS = {"-".join(chosen): dict(zip(CHOICES, chosen, strict=True)) for chosen
 """Each combination of choices, under the name it has in a test's id: `monolith-rest-renovate`."""
 
 RESERVED = {name for lines in CONTEXT["_reserved"].values() for line in lines for name in line.split()}
+
+
+MOVED = re.compile(r"(libs|services)/(?P<module>\w+)/(?P<place>(src/app|tests|migrations)/(?P=module)/.+)")
+"""Where a file of a module lies in a workspace of services."""
+
+
+def home(path: str) -> str:
+    """Return where the template has a file of a project: at its place in the monolith, wherever its module lies."""
+    moved = MOVED.fullmatch(path)
+    return moved["place"] if moved else path
 
 
 def tree(folder: Path) -> dict[str, bytes]:

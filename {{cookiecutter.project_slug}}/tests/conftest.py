@@ -29,7 +29,7 @@ from app.kit import migrations
 from app.kit.app import build_app
 from app.kit.logs import cost
 from app.kit.settings import Settings
-from app.main import MODULES
+from tests.modules import MODULES
 from tests.server import PROJECT
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from app.catalog.jobs import warm_pages
 from app.catalog.schemas import BookChange, NewBook
 from app.kit.app import build_app
 from app.kit.visits import VISITS, Visits
-from app.main import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.jobsite import Site
+from tests.modules import MODULES
 
 BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin"}
 

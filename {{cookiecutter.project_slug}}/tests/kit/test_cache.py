@@ -26,8 +26,8 @@ from app.kit.database import Database
 from app.kit.http_cache import Public
 from app.kit.module import Module
 from app.kit.parameters import Reads
-from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, client_of, make_settings, nothing
+from tests.modules import MODULES
 from tests.server import serving
 from tests.valkey import Valkey
 

@@ -15,8 +15,8 @@ from structlog.testing import CapturedCall, CapturingLogger
 from app.kit import edge
 from app.kit.app import build_app
 from app.kit.module import Module
-from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, NewDatabase, client_of, make_settings, nothing
+from tests.modules import MODULES
 from tests.server import PROJECT, Server, serving
 
 GUARDS = {

@@ -16,8 +16,8 @@ from app.kit import engines, health
 from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Writes
-from app.main import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings, nothing
+from tests.modules import MODULES
 from tests.relay import relayed
 
 BOOK = {"title": "A", "author": "B"}

@@ -19,8 +19,8 @@ from sqlalchemy.orm import registry
 from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Reads, Writes
-from app.main import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings, nothing
+from tests.modules import MODULES
 
 ONE = text("SELECT 1")
 BOOK = {"title": "The Word for World Is Forest", "author": "Ursula K. Le Guin", "isbn": "9780765324641"}
@@ -74,7 +74,7 @@ def queries(response: Any) -> int:
 
 async def test_every_answer_says_what_it_asked_of_the_database(client: AsyncClient) -> None:
     added = await client.post("/books", json=BOOK, headers=TOKEN_HEADER)
-    assert queries(added) == 8
+    assert queries(added) == 9
     assert queries(await client.get("/books")) == 1
     assert queries(await client.get("/books/2")) == 1
     assert queries(await client.get("/health/live")) == 0

@@ -12,7 +12,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi.spec import Tag
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, jobs, logs, openapi
+from app.kit import events, facts, health, jobs, logs, openapi
 from app.kit.bodies import JsonRequest
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
@@ -35,13 +35,24 @@ from app.kit.visits import VISITS, Visits
 MAX_BODY_BYTES = 64 * 1024
 
 
-def connect(settings: Settings, modules: Sequence[Module], store: CacheStore, **context: object) -> Database:
-    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`.
+def connect(
+    settings: Settings,
+    modules: Sequence[Module],
+    store: CacheStore,
+    consumers: Sequence[events.Consumer],
+    **context: object,
+) -> Database:
+    """Return the database of `settings`: its commits purge `store`, `modules` and `consumers` hear its facts.
 
     Its sessions carry `context` too.
     """
     heard = facts.hearers(hears for module in modules for hears in module.hears)
-    carried = {facts.HEARERS: heard, jobs.AT_ONCE: "jobs" in settings.practices_off, **context}
+    carried = {
+        facts.HEARERS: heard,
+        facts.TELLERS: [consumer.tell for consumer in consumers],
+        jobs.AT_ONCE: "jobs" in settings.practices_off,
+        **context,
+    }
     return Database(settings.database_url, carried, store.purge)
 
 
@@ -54,10 +65,18 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     store = CacheStore(settings.cache_url)
     wakeups = Wakeups(settings.database_url)
     visits = Visits()
-    database = connect(settings, modules, store, **{WAKE: wakeups.wake, VISITS: visits})
+    names = [module.name for module in modules]
+    consumers = events.consumers(settings, names)
+    database = connect(settings, modules, store, consumers, **{WAKE: wakeups.wake, VISITS: visits})
     worker = Worker(
         database,
-        jobs.by_name([*facts.JOBS, *(job for module in modules for job in module.jobs)]),
+        jobs.by_name(
+            [
+                *facts.JOBS,
+                *(consumer.tell for consumer in consumers),
+                *(job for module in modules for job in module.jobs),
+            ]
+        ),
         wakeups,
         lease_seconds=settings.job_lease_seconds,
         gathers="batch" not in settings.practices_off,
@@ -67,6 +86,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     count_queries = "query_log" not in settings.practices_off
     if count_queries:
         QueryLog(database, tasks, slow_ms=settings.slow_query_ms, repeated=settings.repeated_statement)
+
+    # Without a secret there is no such door.
+    secret = settings.events_secret
+    inbound = [events.receiver(secret, names)] if secret else []
 
     def provide_read() -> Read:
         return database.read
@@ -88,12 +111,14 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
                 await stack.enter_async_context(beside(worker))
             yield
         await tasks.drain()
+        for consumer in consumers:
+            await consumer.close()
         await counts.close()
         await database.close()
         await store.close()
 
     app = Litestar(
-        [health.live, health.ready, *(controller for module in modules for controller in module.controllers)],
+        [health.live, health.ready, *inbound, *(controller for module in modules for controller in module.controllers)],
         dependencies={
             "read": Provide(provide_read, sync_to_thread=False),
             "tasks": Provide(provide_tasks, sync_to_thread=False),
@@ -122,7 +147,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     handler = app.asgi_handler
     visits.app, visits.handler = app, handler
     if "throttle" not in settings.practices_off:
-        handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
+        handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY, events.PATH})
     handler = Edge(handler, settings.request_seconds)
     app.asgi_handler = RequestLog(handler, every=settings.log_every, count_queries=count_queries)
     return app

@@ -13,9 +13,9 @@ import uvicorn
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from uvicorn.supervisors import ChangeReload
 
-from app.kit import migrations
+import app
+from app.kit import events, migrations
 from app.kit.app import connect
 from app.kit.cache_store import CacheStore
 from app.kit.carbon import command as carbon_command
@@ -23,6 +23,7 @@ from app.kit.database import Database, lock
 from app.kit.jobs import commands as job_commands
 from app.kit.module import Module
 from app.kit.outage import outage
+from app.kit.reload import serve_and_reload
 from app.kit.settings import Settings, SettingsError, make_env_file
 
 DRAIN_SECONDS = 10
@@ -41,7 +42,7 @@ def run(modules: Sequence[Module], factory: str) -> None:  # noqa: C901 - one ca
     arguments = _parser(names).parse_args()
     try:
         if make_env_file():
-            print("Made .env with a fresh API token.")
+            print("Made .env with fresh secrets.")
         settings = Settings.load()
         match arguments.command:
             case "dev":
@@ -103,8 +104,7 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     path = modules[0].controllers[0].path
     print(f"\n  API      {address}{path}\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
     print("Ctrl-C stops it.", flush=True)
-    config = _server_config(settings, factory, reload=True)
-    ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    serve_and_reload(_server_config(settings, factory, reload=True), listener)
 
 
 def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
@@ -150,7 +150,7 @@ def _server_config(settings: Settings, factory: str, *, reload: bool) -> uvicorn
         factory,
         factory=True,
         reload=reload,
-        reload_dirs=["src"] if reload else None,
+        reload_dirs=list(app.__path__) if reload else None,
         access_log=False,  # the application writes its own line a request
         log_config=None,
         # From anyone else X-Forwarded-For and X-Forwarded-Proto are forged.
@@ -183,7 +183,8 @@ def _address(settings: Settings) -> str:
 
 
 async def _reach(settings: Settings, modules: Sequence[Module], store: CacheStore) -> Database:
-    database = connect(settings, modules, store)
+    consumers = events.consumers(settings, [module.name for module in modules])
+    database = connect(settings, modules, store, consumers)
     try:
         await database.read.ping()
     except Exception as error:  # noqa: BLE001 - each driver has its own; all mean the same here

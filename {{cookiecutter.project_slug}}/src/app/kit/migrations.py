@@ -1,6 +1,10 @@
-"""Migrations: each module's tables, and the kit's, change by an Alembic history of their own, `migrations/<name>/`."""
+"""Migrations: each module's tables, and the kit's, change by an Alembic history of their own, `migrations/<name>/`.
+
+That folder lies beside the `src` in which the module lies: where modules are deployed apart, each brings its own.
+"""
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +19,6 @@ from sqlalchemy.pool import NullPool
 from app.kit.database import UtcDateTime
 from app.kit.engines import parse_url
 
-DIRECTORY = Path("migrations")
 KIT = "kit"
 """The history of the kit's own tables, which is there whatever modules there are."""
 
@@ -88,10 +91,16 @@ async def _with_each(database_url: str, modules: Iterable[str], act: Callable[[C
         await engine.dispose()
 
 
+def _folder(module: str) -> Path:
+    # …/src/app/<module> belongs to …/migrations/<module>.
+    source = Path(next(iter(import_module(f"app.{module}").__path__)))
+    return source.parents[2] / "migrations" / module
+
+
 def _act_on(connection: Connection, module: str, act: Callable[[Config], object]) -> None:
     config = Config(attributes={"connection": connection, "module": module})
     # `%` opens an interpolation in Alembic's configuration, and a path may hold one.
-    config.set_main_option("script_location", str((DIRECTORY / module).absolute()).replace("%", "%%"))
+    config.set_main_option("script_location", str(_folder(module)).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.set_section_option("post_write_hooks", "hooks", "fix, format")
     for hook, options in {"fix": "check --fix --quiet", "format": "format --quiet"}.items():

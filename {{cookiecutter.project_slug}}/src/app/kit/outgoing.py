@@ -4,17 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 
 from app.kit.breaker import Breaker, BreakerOpen, State
+from app.kit.http_session import new_session
 from app.kit.retries import Retries
 
 Answer = TypeVar("Answer")
 
 CHUNK_BYTES = 16 * 1024
+DONE = {200, 202}
 # "Request Timeout", "Too Many Requests" and all that is the server's fault (RFC 9110): later may be better.
 TRY_LATER = {408, 429, *range(500, 600)}
 # Of these, what is worth another try at once. Who says "too many requests" doesn't want one more.
@@ -110,11 +112,26 @@ class System:
         Raises Unavailable, BadAnswer or Refused. Never call this inside of a unit of work: its transaction would
         keep others waiting for as long as this takes.
         """
+        return await self._call("GET", path, lambda body: self._decode(body, into), params=parameters or {})
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send `body`; return once it is accepted. For what may arrive twice: like `get`, it is tried again.
+
+        Raises Unavailable or Refused.
+        """
+        await self._call("POST", path, lambda _body: None, data=body, headers=headers)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _call(self, method: str, path: str, read: Callable[[bytes], Answer], **sent: object) -> Answer:
         self.counts.calls += 1
         try:
             async for attempt in self._retries.attempts():
                 with attempt:
-                    return await self._attempt(path, into, parameters or {})
+                    return await self._attempt(method, path, read, sent)
         except Refused:
             raise
         except BaseException:
@@ -122,12 +139,9 @@ class System:
             raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def close(self) -> None:
-        """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-
-    async def _attempt(self, path: str, into: type[Answer], parameters: Mapping[str, str]) -> Answer:
+    async def _attempt(
+        self, method: str, path: str, read: Callable[[bytes], Answer], sent: Mapping[str, Any]
+    ) -> Answer:
         try:
             async with asyncio.timeout(self._limits.wait_seconds):
                 await self._places.acquire()
@@ -135,11 +149,11 @@ class System:
             raise Unavailable(f"{self._name} is busy: {self._limits.calls} calls are under way") from None
         try:
             with self._guard():
-                status, body = await self._exchange(path, parameters)
+                status, body = await self._exchange(method, path, sent)
                 if status in TRY_LATER:
                     raise Unavailable(f"{self._name} answered {status}", momentary=status in TRY_AGAIN)
-                if status == 200:  # noqa: PLR2004 - all that a GET for JSON can hope for
-                    return self._decode(body, into)
+                if status in DONE:
+                    return read(body)
         finally:
             self._places.release()
         raise Refused(f"{self._name} answered {status} to {path}", status)
@@ -156,21 +170,14 @@ class System:
             self.counts.spared += 1
             raise Unavailable(f"{self._name} failed lately and is left alone for some seconds") from None
 
-    async def _exchange(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _exchange(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, bytes]:
         """Return status and body of one attempt."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(
-                    total=self._limits.total_seconds, sock_connect=self._limits.connect_seconds
-                ),
-                connector=aiohttp.TCPConnector(limit=self._limits.calls),
-                headers={"Accept": "application/json", **self._headers},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(_once,),
-            )
+            limits = self._limits
+            self._session = new_session(limits.connect_seconds, limits.total_seconds, limits.calls, self._headers)
         try:
             # A redirect would carry the token of this system to another one.
-            async with self._session.get(f"{self._url}{path}", params=parameters, allow_redirects=False) as response:
+            async with self._session.request(method, self._url + path, allow_redirects=False, **sent) as response:
                 body = bytearray()
                 async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                     body += chunk
@@ -188,11 +195,3 @@ class System:
             return msgspec.json.decode(body, type=into)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadAnswer(f"{self._name} answered something else than documented: {error}") from None
-
-
-async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send `request`, and not again when the other side hangs up, as aiohttp does: breaker and retries must know."""
-    try:
-        return await send(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientError(str(error) or type(error).__name__) from error

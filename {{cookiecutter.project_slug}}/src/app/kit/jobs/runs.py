@@ -13,8 +13,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import AnyRow, Write
-from app.kit.jobs import Deferrable, Job, schedule
-from app.kit.jobs.queue import LeaseLost, Taken, finish, let_go
+from app.kit.jobs import Deferrable, Job
+from app.kit.jobs.queue import LeaseLost, Taken, finish, hurry, let_go
+from app.kit.jobs.schedule import schedule
 
 log = structlog.get_logger()
 
@@ -22,7 +23,6 @@ ChooseStart: TypeAlias = Callable[[datetime, timedelta, datetime], Awaitable[dat
 """Is told the time, how long the work takes and when it must have ended; returns when to start it. All in UTC."""
 
 FIRST_RETRY = timedelta(seconds=2)
-LONGEST_RETRY = timedelta(hours=1)
 MOST_DOUBLINGS = 12
 # Of jobs that failed in one moment, not all are tried again in one moment.
 JITTER = 0.5
@@ -42,7 +42,7 @@ class Runs:
     ) -> None:
         """Take what the jobs do by name, how long the first of them waits that failed, and when deferrable ones start.
 
-        Each further wait is twice as long, up to an hour.
+        Each further wait is twice as long, up to the job's longest.
         """
         self._write = write
         self._jobs = jobs
@@ -113,7 +113,7 @@ class Runs:
         if job.retries is not None and attempt > job.retries:
             await self._bury(taken, _described(error), job)
             return
-        wait = min(self._first_retry * 2 ** min(attempt - 1, MOST_DOUBLINGS), LONGEST_RETRY)
+        wait = min(self._first_retry * 2 ** min(attempt - 1, MOST_DOUBLINGS), job.longest_retry)
         now = datetime.now(UTC)
         due_at = now + wait * (1 - JITTER * random.random())  # noqa: S311 - spreads, hides nothing
         if (start_by := taken.rows[0].start_by) is not None:
@@ -129,6 +129,8 @@ class Runs:
 async def _work(session: AsyncSession, job: Job, payloads: Sequence[msgspec.Struct], taken: Taken) -> None:
     await job.run(session, payloads)
     await finish(session, taken)
+    if job.retries is None:
+        await hurry(session, job.name)
     if job.cron:
         await schedule(session, job, datetime.now(UTC))
 
