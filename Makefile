@@ -1,6 +1,7 @@
-# Three commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
+# Four commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
 #   make demo    generate a project with the default answers into demo/, install it, start it (LAYOUT=services: as that)
 #   make test    everything a change of the template must pass
+#   make images  build and run an image of each layout (wants root, buildah and debootstrap)
 #   make bench   what a read costs, beside the same read as FastAPI templates write it
 # PYTHON names the interpreter to use where python3 is too old.
 
@@ -12,7 +13,7 @@ TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}'
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: bench demo test
+.PHONY: bench demo images test
 
 demo: $(PROJECT)/README.md
 	@echo 'make demo: installing and starting $(PROJECT)'
@@ -29,6 +30,9 @@ test: .venv/ready
 	@.venv/bin/ruff format --check --no-cache
 	@echo 'make test: generating projects, checking them, running them'
 	@.venv/bin/pytest --numprocesses=auto --dist=worksteal
+
+images: .venv/ready
+	@.venv/bin/pytest -m images -rs
 
 bench: .venv/ready
 	@.venv/bin/uv pip install --quiet --group benchmarks

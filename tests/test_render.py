@@ -19,7 +19,7 @@ DIFFER = PATHS / "layouts-differ.txt"
 """What both layouts have, and not the same; a file that one of them lacks is in its own list."""
 
 RENDERED = {"README.md", "pyproject.toml"}
-"""The names of all files that show an answer. Every other one is copied as it lies, so that tools can read the template."""
+"""The names of all files that show an answer. Every other one is copied as it lies, so that tools can read it."""
 
 TOOLS = Path(sys.executable).parent
 

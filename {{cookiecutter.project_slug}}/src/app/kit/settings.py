@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 ENV_FILE = Path(".env")
 SECRET_LENGTH = 16
-SECRETS = ("API_TOKEN", "EVENTS_SECRET")
+SECRETS = ("API_TOKEN", "EVENTS_SECRET", "POSTGRES_PASSWORD")
 """What `make_env_file` fills in where the example leaves it empty."""
 
 Practice = Literal[
