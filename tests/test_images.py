@@ -95,7 +95,8 @@ def test_an_image_migrates_and_serves_as_nobody_who_could_change_it(container: t
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(_in(image, port, *command), env=environment, capture_output=True, text=True, check=False)
 
-    assert run("id", "-u").stdout.strip() == "1000"
+    user = run("id", "-u")
+    assert user.stdout.strip() == "1000", user.stderr
     assert run("touch", "/srv/x").returncode != 0
     assert run("sh", "-c", "ls -a /srv; ls /srv/services /srv/libs 2> /dev/null || true").stdout.find(".env") < 0
     assert run("test", "-e", "/opt/uv").returncode != 0
