@@ -8,7 +8,6 @@ round: the figures tell an order of magnitude, and not which of two close ones i
 import json
 import socket
 import socketserver
-import statistics
 import sys
 import tempfile
 import threading
@@ -47,7 +46,6 @@ class Cost(NamedTuple):
     """What a layout cost; the unit is in the name."""
 
     journey_cpu_ms: float
-    request_p50_ms: float
     bytes_between: float
     memory_mb: float
     start_s: float
@@ -122,7 +120,7 @@ def _measure(layout: str, project: Path, postgres: str) -> Cost:
         _travel(clients, 10)  # warms up
         before_bytes = sum(relay.bytes for relay in relays.values())
         before_cpu = _cpu(servers)
-        times = _travel(clients, JOURNEYS)
+        _travel(clients, JOURNEYS)
         cpu = _cpu(servers) - before_cpu
         passed = sum(relay.bytes for relay in relays.values()) - before_bytes
         idle = _cpu(servers)
@@ -130,7 +128,6 @@ def _measure(layout: str, project: Path, postgres: str) -> Cost:
         idle = _cpu(servers) - idle
         return Cost(
             journey_cpu_ms=cpu * 1000 / JOURNEYS,
-            request_p50_ms=statistics.median(times) * 1000,
             bytes_between=passed / JOURNEYS,
             memory_mb=sum(server.memory_bytes() for server in servers.values()) / 1e6,
             start_s=started,
@@ -147,18 +144,15 @@ def _new_database(project: Path, postgres: str, main: str) -> str:
     return urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
 
 
-def _travel(clients: dict[str, HTTPConnection], journeys: int) -> list[float]:
-    """Make so many journeys, each step for all of them; return how long each request took, in seconds."""
-    times: list[float] = []
+def _travel(clients: dict[str, HTTPConnection], journeys: int) -> None:
+    """Make so many journeys, each step for all of them."""
 
     def ask(module: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        began = time.monotonic()
         headers = {"Authorization": f"Bearer {TOKEN}", "Cache-Control": "no-cache"}
         clients[module].close()  # one that was idle for some seconds may be closed over there
         clients[module].request(method, path, json.dumps(body) if body else None, headers)
         answer = clients[module].getresponse()
         content = answer.read()
-        times.append(time.monotonic() - began)
         return answer.status, json.loads(content)
 
     def must(module: str, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
@@ -180,7 +174,6 @@ def _travel(clients: dict[str, HTTPConnection], journeys: int) -> list[float]:
         must("lending", "POST", f"/loans/{loan}/return")
     for book in books[:-1]:
         _until(lambda book=book: must("catalog", "GET", f"/books/{book}")["available"] == 1)
-    return times
 
 
 def _until(reached: Callable[[], bool]) -> None:
