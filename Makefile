@@ -1,18 +1,20 @@
-# Three commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
-#   make demo    generate a project with the default answers into demo/, install it, start it; API=graphql for the other
+# Four commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
+#   make demo    generate a project into demo/, install it, start it; LAYOUT=services and API=graphql for the others
 #   make test    everything a change of the template must pass
-#   make bench   what a read costs, beside the same read as FastAPI templates write it
+#   make images  build and run an image of each layout (wants root, buildah and debootstrap)
+#   make bench   what a read costs, beside the same read as FastAPI templates write it; what each layout costs
 # PYTHON names the interpreter to use where python3 is too old.
 
 PYTHON ?= python3
 API ?= rest
-PROJECT := demo/$(API)/evergreen-library
+LAYOUT ?= monolith
+PROJECT := demo/$(LAYOUT)-$(API)/evergreen-library
 TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}' -type f -not -path '*/__pycache__/*')
 
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: bench demo test
+.PHONY: bench demo images test
 
 demo: $(PROJECT)/README.md
 	@echo 'make demo: installing and starting $(PROJECT)'
@@ -20,8 +22,8 @@ demo: $(PROJECT)/README.md
 
 $(PROJECT)/README.md: .venv/ready $(TEMPLATE)
 	@echo 'make demo: generating $(PROJECT)'
-	@rm -rf demo/$(API)
-	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo/$(API) . api=$(API)
+	@rm -rf demo/$(LAYOUT)-$(API)
+	@.venv/bin/cookiecutter --no-input --default-config --output-dir demo/$(LAYOUT)-$(API) . layout=$(LAYOUT) api=$(API)
 
 test: .venv/ready
 	@echo 'make test: linting the template as it lies'
@@ -30,9 +32,13 @@ test: .venv/ready
 	@echo 'make test: generating projects, checking them, running them'
 	@.venv/bin/pytest --numprocesses=auto --dist=worksteal
 
+images: .venv/ready
+	@.venv/bin/pytest -m images -rs
+
 bench: .venv/ready
 	@.venv/bin/uv pip install --quiet --group benchmarks
 	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.reads
+	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.layouts
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This needs Python 3.11 or newer, and %s is %d.%d: name a newer one with make PYTHON=..." % (sys.executable, *sys.version_info[:2]))'

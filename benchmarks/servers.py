@@ -64,22 +64,23 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the user and system CPU time that the process and its children have used so far."""
-        root = psutil.Process(self._process.pid)
-        times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-        return sum(one.user + one.system for one in times)
+        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
 
     def memory_bytes(self) -> int:
-        """Return the memory that the process and its children hold (resident set)."""
+        """Return the memory that the process and its Python children have for themselves."""
+        return sum(one.memory_full_info().uss for one in self._processes() if "python" in one.name())
+
+    def _processes(self) -> list[psutil.Process]:
         root = psutil.Process(self._process.pid)
-        return sum(process.memory_info().rss for process in (root, *root.children(recursive=True)))
+        return [root, *root.children(recursive=True)]
 
 
-def generate_project(folder: Path, answers: Mapping[str, str]) -> Path:
+def generate_project(folder: Path, answers: Mapping[str, str] | None = None) -> Path:
     """Generate a project in `folder` from `answers`, else the default ones, install it, and return its own folder."""
-    given = [f"{question}={answer}" for question, answer in answers.items()]
-    _run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT, *given)
+    given = [f"{question}={answer}" for question, answer in (answers or {}).items()]
+    run(folder, TOOLS / "cookiecutter", "--no-input", "--default-config", "--output-dir", folder, ROOT, *given)
     (project,) = folder.iterdir()
-    _run(project, TOOLS / "uv", "sync", "--quiet")
+    run(project, TOOLS / "uv", "sync", "--quiet")
     return project
 
 
@@ -100,7 +101,7 @@ def run_verb(project: Path, verb: str, **settings: str) -> None:
 
 def run_in(project: Path, *command: str, **settings: str) -> None:
     """Run a command in the environment of `project`; raise BenchmarkError where that fails."""
-    _run(project, TOOLS / "uv", "run", *command, **settings)
+    run(project, TOOLS / "uv", "run", *command, **settings)
 
 
 @contextmanager
@@ -109,11 +110,11 @@ def serving(
 ) -> Iterator[Server]:
     """Yield the server that `uv run` makes of `command` in `folder`, once it answers at the path `ready`.
 
-    Without `through_uv` the command is run as it is. It listens on a port of its own; what it logs goes to a file.
-    Raises BenchmarkError where it doesn't start.
+    Without `through_uv` the command is run as it is. It listens on the PORT of `settings`, or else on one of its own;
+    what it logs goes to a file. Raises BenchmarkError where it doesn't start.
     """
     with tempfile.TemporaryFile() as log:
-        port = _free_port()
+        port = int(settings.get("PORT") or free_port())
         process = subprocess.Popen(
             [*([TOOLS / "uv", "run", "--quiet"] if through_uv else []), *command],
             cwd=folder,
@@ -154,7 +155,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _run(folder: Path, *command: str | Path, **settings: str) -> None:
+def run(folder: Path, *command: str | Path, **settings: str) -> None:
+    """Run a command in `folder` to its end; raise BenchmarkError where it fails."""
     done = subprocess.run(
         command, cwd=folder, env=environment(settings), capture_output=True, encoding="utf-8", check=False
     )
@@ -170,7 +172,8 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return environment | {"UV_PYTHON": sys.executable} | settings
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -10,7 +10,11 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
-CHOICES = {"layout": ["monolith"], "api": ["rest", "graphql"], "dependency_bot": ["renovate", "dependabot"]}
+CHOICES = {
+    "layout": ["monolith", "services"],
+    "api": ["rest", "graphql"],
+    "dependency_bot": ["renovate", "dependabot"],
+}
 SLUG = re.compile(r"(?!.{51})[a-z][a-z0-9]*(-[a-z0-9]+)*")
 RESERVED = {name for lines in ANSWERS["_reserved"].values() for line in lines for name in line.split()}
 

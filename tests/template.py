@@ -1,6 +1,7 @@
 """The template as its tests see it: its questions, its variants, its files."""
 
 import json
+import re
 from itertools import product
 from pathlib import Path
 
@@ -18,6 +19,14 @@ RESERVED = {name for lines in CONTEXT["_reserved"].values() for line in lines fo
 
 RECORD = ".evergreen.json"
 """The file of a project that says what it was made from."""
+MOVED = re.compile(r"(libs|services)/(?P<module>\w+)/(?P<place>(src/app|tests|migrations)/(?P=module)/.+)")
+"""Where a file of a module lies in a workspace of services."""
+
+
+def home(path: str) -> str:
+    """Return where the template has a file of a project: at its place in the monolith, wherever its module lies."""
+    moved = MOVED.fullmatch(path)
+    return moved["place"] if moved else path
 
 
 def tree(folder: Path) -> dict[str, bytes]:

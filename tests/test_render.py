@@ -12,11 +12,14 @@ import yaml
 from cookiecutter.generate import is_copy_only_path
 
 from tests.conftest import Bake
-from tests.template import BASE, CHOICES, CONTEXT, QUESTIONS, RECORD, ROOT, VARIANTS, project_tree, tree
+from tests.template import BASE, CHOICES, CONTEXT, QUESTIONS, RECORD, ROOT, VARIANTS, home, project_tree, tree
 
 PATHS = Path(__file__).parent / "paths"
+DIFFER = PATHS / "layouts-differ.txt"
+"""What both layouts have, and not the same; a file that one of them lacks is in its own list."""
+
 RENDERED = {"README.md", "pyproject.toml"}
-"""All files that show an answer. Every other one is copied as it lies, so that tools can read the template."""
+"""The names of all files that show an answer. Every other one is copied as it lies, so that tools can read it."""
 
 TOOLS = Path(sys.executable).parent
 
@@ -39,8 +42,17 @@ def test_every_question_and_every_choice_is_put_in_words() -> None:
 
 def test_a_project_holds_exactly_the_listed_files(variant: str, project: Path) -> None:
     lists = [PATHS / "every.txt", *(PATHS / f"{choice}.txt" for choice in VARIANTS[variant].values())]
-    listed = [line for file in lists if file.exists() for line in file.read_text(encoding="utf-8").splitlines()]
-    assert sorted(project_tree(project)) == sorted(listed)
+    listed = [line for file in lists if file.exists() for line in _lines(file)]
+    assert sorted(map(home, project_tree(project))) == sorted(listed)
+
+
+def test_layouts_differ_in_the_listed_files_only(bake: Bake) -> None:
+    default = {question: answers[0] for question, answers in CHOICES.items()}
+    one, other = (
+        {home(path): content for path, content in project_tree(bake(default | {"layout": layout})).items()}
+        for layout in CHOICES["layout"]
+    )
+    assert sorted(path for path in one.keys() & other.keys() if one[path] != other[path]) == _lines(DIFFER)
 
 
 def test_two_projects_from_the_same_answers_are_the_same(variant: str, project: Path, bake: Bake) -> None:
@@ -50,7 +62,7 @@ def test_two_projects_from_the_same_answers_are_the_same(variant: str, project: 
 def test_only_the_listed_files_are_rendered() -> None:
     context = {"cookiecutter": CONTEXT}
     files = [path.relative_to(BASE) for path in BASE.rglob("*") if path.is_file()]
-    assert {file.as_posix() for file in files if not is_copy_only_path(str(file), context)} == RENDERED
+    assert {file.name for file in files if not is_copy_only_path(str(file), context)} == RENDERED
 
 
 def test_no_folder_is_copied_whole() -> None:
@@ -65,13 +77,13 @@ def test_every_other_file_is_the_template_s_own(variant: str, project: Path) -> 
     for option, choice in VARIANTS[variant].items():
         sources |= tree(BASE / "_options" / option / choice)
     for path, content in project_tree(project).items():
-        assert path in {*RENDERED, RECORD} or content == sources[path], path
+        assert Path(path).name in {*RENDERED, RECORD} or content == sources[home(path)], path
 
 
 def test_nothing_of_the_template_is_left_in_the_rendered_files(project: Path) -> None:
-    for name in RENDERED:
-        text = (project / name).read_text(encoding="utf-8")
-        assert not [mark for mark in ("{{", "{%", "%}", "{#", "#}", "cookiecutter.") if mark in text], name
+    for path, content in project_tree(project).items():
+        marks = [mark for mark in ("{{", "{%", "%}", "{#", "#}", "cookiecutter.") if mark in content.decode()]
+        assert Path(path).name not in RENDERED or not marks, path
 
 
 def test_every_file_parses(project: Path) -> None:
@@ -86,7 +98,7 @@ def test_a_project_is_born_clean(arguments: list[str], project: Path) -> None:
 
 
 def test_pyproject_is_valid(project: Path) -> None:
-    _run("validate-pyproject", "pyproject.toml", cwd=project)
+    _run("validate-pyproject", *map(str, project.rglob("pyproject.toml")), cwd=project)
 
 
 def test_workflows_are_valid(project: Path) -> None:
@@ -98,6 +110,10 @@ def test_the_dependency_bot_has_a_valid_configuration(variant: str, project: Pat
     bot = VARIANTS[variant]["dependency_bot"]
     file = {"renovate": "renovate.json", "dependabot": ".github/dependabot.yml"}[bot]
     _run("check-jsonschema", "--builtin-schema", f"vendor.{bot}", file, cwd=project)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines()
 
 
 def _run(tool: str, *arguments: str, cwd: Path = ROOT) -> None:

@@ -29,7 +29,7 @@ from app.kit import migrations
 from app.kit.app import build_app
 from app.kit.logs import cost
 from app.kit.settings import Settings
-from app.main import MODULES
+from tests.modules import MODULES
 from tests.server import PROJECT
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ Budgets = dict[str, dict[str, int]]
 @pytest.fixture(autouse=True)
 def no_blocking_call() -> Iterator[None]:
     """Make a call of the application that blocks the event loop raise an error; migrations run in no server."""
-    with blockbuster_ctx(scanned_modules=["app"], excluded_modules=["app.kit.migrations"]) as guard:
+    scanned = ["app.kit", *(f"app.{module.name}" for module in MODULES)]
+    with blockbuster_ctx(scanned_modules=scanned, excluded_modules=["app.kit.migrations"]) as guard:
         for function in guard.functions.values():
             # Seldom and short: an engine asks where its file lies, and a new connection whether libpq has files for it.
             function.can_block_in("sqlalchemy/dialects/sqlite/pysqlite.py", "create_connect_args")

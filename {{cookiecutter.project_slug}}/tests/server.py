@@ -15,12 +15,18 @@ from typing import IO
 
 import httpx
 
+import tests
+from tests.modules import MAIN
+
 PROJECT = Path(__file__).parents[1]
 SETTINGS = {
     *("API_TOKEN", "DATABASE_URL", "CACHE_URL", "HOST", "PORT", "LOG_LEVEL", "LOG_EVERY", "REPEATED_STATEMENT"),
     *("RATE_LIMIT", "REQUEST_SECONDS", "SLOW_QUERY_MS", "TRUSTED_PROXIES", "WORKER_INSIDE", "JOB_LEASE_SECONDS"),
+    *("EVENTS_SECRET", "EVENTS_TO"),
     *("GRID_PROVIDER", "GRID_ZONE", "GRID_SIGNAL", "GRID_URL", "GRID_TOKEN", "OPEN_LIBRARY_URL", "PAGES_DIR"),
 }
+IMPORTED_FROM = os.pathsep.join(str(Path(folder).parent) for folder in tests.__path__)
+"""Where a process of its own finds what the tests define, wherever it is started."""
 START_SECONDS = 30
 STOP_SECONDS = 15
 
@@ -56,10 +62,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run(*arguments: str, folder: Path = PROJECT, **settings: str) -> tuple[int, str, str]:
-    """Return the exit status, the output and the errors of `python -m app.main …` with only these settings."""
+def run(*arguments: str, folder: Path = PROJECT, main: str = MAIN, **settings: str) -> tuple[int, str, str]:
+    """Return the exit status, the output and the errors of the command line with only these settings."""
     result = subprocess.run(
-        _command(arguments),
+        _command(arguments, main),
         cwd=folder,
         env=_environment(settings),
         stdin=subprocess.DEVNULL,
@@ -72,7 +78,7 @@ def run(*arguments: str, folder: Path = PROJECT, **settings: str) -> tuple[int, 
 
 
 @contextmanager
-def serving(verb: str, folder: Path = PROJECT, main: str = "app.main", **settings: str) -> Generator[Server]:
+def serving(verb: str, folder: Path = PROJECT, main: str = MAIN, **settings: str) -> Generator[Server]:
     """Yield a server, `dev` or `serve`, on a port of its own once it is ready; stop it at the end as Ctrl-C does."""
     with running(verb, folder, main, **settings) as server:
         _wait_until_ready(server)
@@ -80,14 +86,14 @@ def serving(verb: str, folder: Path = PROJECT, main: str = "app.main", **setting
 
 
 @contextmanager
-def running(verb: str, folder: Path = PROJECT, main: str = "app.main", **settings: str) -> Generator[Server]:
+def running(verb: str, folder: Path = PROJECT, main: str = MAIN, **settings: str) -> Generator[Server]:
     """Yield a command that runs until it is stopped, which it is at the end, as Ctrl-C does."""
-    port = free_port()
+    port = settings.setdefault("PORT", str(free_port()))
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
             _command((verb,), main),
             cwd=folder,
-            env=_environment(settings | {"PORT": str(port)}),
+            env=_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -101,12 +107,13 @@ def running(verb: str, folder: Path = PROJECT, main: str = "app.main", **setting
             server.interrupt()
 
 
-def _command(arguments: tuple[str, ...], main: str = "app.main") -> list[str]:
+def _command(arguments: tuple[str, ...], main: str) -> list[str]:
     return [sys.executable, "-m", main, *arguments]
 
 
 def _environment(settings: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in SETTINGS} | settings
+    inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return inherited | {"PYTHONPATH": IMPORTED_FROM} | settings
 
 
 def _wait_until_ready(server: Server) -> None:

@@ -18,6 +18,7 @@ class StandIn:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.requests: list[web.Request] = []
+        self.bodies: list[bytes] = []
         self.under_way = 0
         self.most_under_way = 0
         self._answer: Callable[[], web.Response] = web.Response
@@ -52,6 +53,7 @@ class StandIn:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer as told."""
         self.requests.append(request)
+        self.bodies.append(await request.read())
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -68,7 +70,7 @@ async def standing_in() -> AsyncGenerator[StandIn]:
     """Yield a stand-in that listens, in the event loop of the test."""
     standin = StandIn()
     application = web.Application()
-    application.router.add_get("/{path:.*}", standin.handle)
+    application.router.add_route("*", "/{path:.*}", standin.handle)
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", standin.port).start()

@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from app.main import MODULES
+from tests.modules import MODULES
 
 
 def test_modules_know_the_kit_and_not_each_other_and_the_kit_s_floors_only_what_lies_below(project: Path) -> None:

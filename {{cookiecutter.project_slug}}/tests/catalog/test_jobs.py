@@ -9,10 +9,10 @@ from app.catalog.jobs import warm_pages
 from app.catalog.schemas import BookChange, NewBook
 from app.kit.app import build_app
 from app.kit.visits import VISITS, Visits
-from app.main import MODULES
 from tests.conftest import client_of, make_settings
 from tests.door import BOOKS, adding_book, book_at, changing_book, said
 from tests.jobsite import Site
+from tests.modules import MODULES
 
 BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin"}
 

@@ -14,8 +14,8 @@ from app.kit.commands import run
 from app.kit.jobs import enqueue, job
 from app.kit.parameters import Writes
 from app.kit.settings import Settings
-from app.main import MODULES
 from tests.jobsite import leave
+from tests.modules import MODULES
 
 
 @job()

@@ -18,7 +18,7 @@ from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.tasks import Tasks
 from tests.conftest import TOKEN, client_of, make_settings, nothing
-from tests.server import serving
+from tests.server import IMPORTED_FROM, serving
 
 # Prints every file opened for writing and every connection and process, while all modules are imported and the
 # application is built.
@@ -36,7 +36,7 @@ sys.addaudithook(watch)
 import app
 for module in pkgutil.walk_packages(app.__path__, "app."):
     importlib.import_module(module.name)
-from app.main import create_app
+from tests.modules import create_app
 create_app()
 """
 
@@ -65,7 +65,7 @@ def test_importing_and_building_the_application_opens_nothing(tmp_path: Path) ->
     result = subprocess.run(
         [sys.executable, "-B", "-c", WATCHED_START],
         cwd=tmp_path,
-        env=settings,
+        env=settings | {"PYTHONPATH": IMPORTED_FROM},
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -79,6 +80,32 @@ async def test_one_bad_item_takes_no_other_down_with_it(site: Site) -> None:
     (dead,) = await site.jobs()
     assert "3 is broken" in dead.error
     assert len(runs) <= 13, "the others ran alone only once"
+
+
+async def test_of_one_subject_a_later_item_waits_for_an_earlier_one_that_failed(site: Site) -> None:
+    @job(batch=Batch(most=10, within=timedelta(0)), concurrency=1)
+    async def collect(session: AsyncSession, numbers: list[int]) -> None:
+        if 1 in numbers:
+            raise LookupError
+        for number in numbers:
+            await leave(session, number)
+
+    async def has_failed() -> bool:
+        return any(row.error for row in await site.jobs())
+
+    async with beside(site.worker(collect, first_retry=LATE)):
+        await site.enqueue(collect, 1, subject="one")
+        await until(has_failed)
+        await site.enqueue(collect, 2, subject="one")
+        await site.enqueue(collect, 3, subject="another")
+        await until(site.effects)
+    assert await site.effects() == ["3"]
+    assert len(await site.jobs()) == 2
+
+
+async def test_a_batch_with_subjects_wants_to_run_alone(site: Site) -> None:
+    with pytest.raises(TypeError, match="only with concurrency=1"):
+        await site.enqueue(batched([], most=2, within=SOON), 1, subject="one")
 
 
 async def test_a_delayed_item_waits_for_its_time(site: Site) -> None:

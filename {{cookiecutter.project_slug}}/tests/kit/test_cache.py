@@ -27,7 +27,6 @@ from app.kit.database import Database
 from app.kit.http_cache import Public
 from app.kit.module import Module
 from app.kit.parameters import Reads
-from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, client_of, make_settings, nothing
 from tests.door import (
     BOOKS,
@@ -43,6 +42,7 @@ from tests.door import (
     loans_at,
     said,
 )
+from tests.modules import MODULES
 from tests.server import serving
 from tests.valkey import Valkey
 

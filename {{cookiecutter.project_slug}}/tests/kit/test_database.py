@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.kit import migrations, table_versions
 from app.kit.database import Database
 from app.kit.engines import parse_url
-from app.main import MODULES
 from tests.conftest import TOKEN_HEADER
 from tests.door import BOOKS, adding_book
+from tests.modules import MODULES
 
 INSERT = text("INSERT INTO catalog_author (name) VALUES ('Somebody')")
 END_THE_OTHERS = text(

@@ -15,9 +15,9 @@ from structlog.testing import CapturedCall, CapturingLogger
 from app.kit import edge
 from app.kit.app import build_app
 from app.kit.module import Module
-from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, NewDatabase, client_of, make_settings, nothing
 from tests.door import A_WRITE, BOOKS, DOOR, NO_BOOKS, book_at, said
+from tests.modules import MODULES
 from tests.server import PROJECT, Server, serving
 
 GUARDS = {

@@ -1,12 +1,15 @@
 """Facts: what one module states, others hear in the same transaction."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit import facts
 from app.kit.database import Database
-from tests.jobsite import EFFECTS, Site, leave
+from app.kit.jobs import Batch, job
+from tests.jobsite import Site, leave
 
 COUNT = text("SELECT count(*) FROM catalog_author")
 REMEMBERED = text("SELECT event_id FROM kit_handled_fact")
@@ -75,21 +78,22 @@ class Consumer:
 
     def __init__(self, url: str) -> None:
         self.heard: list[tuple[int, str]] = []
-        self.told = 0
+        self.told: list[int] = []
         self.answers_lost = 0
-        self.database = Database(url, {facts.HEARERS: facts.hearers([(self.Moved, self.hear)])})
+        self.site = Site(url, {facts.HEARERS: facts.hearers([(self.Moved, self.hear)])})
+        batch = Batch(most=100, within=timedelta(0))
+        self.teller = job(name="tell_consumer", batch=batch, concurrency=1, retries=None)(self.tell)
 
     async def hear(self, session: AsyncSession, fact: Moved) -> None:
         """Note what is heard, and keep it."""
         self.heard.append((fact.thing_id, fact.place))
         await leave(session, f"{fact.thing_id} in {fact.place}")
 
-    async def tell(self, consumer: str, told: facts.Told) -> None:
-        """Stand in for the network: a fact goes to the other database, and every other answer is lost."""
-        assert consumer == "consumer"
-        self.told += 1
-        await self.database.write(facts.hear, told)
-        if self.told % 2:
+    async def tell(self, _session: AsyncSession, told: list[facts.Told]) -> None:
+        """Stand in for the network: facts go to the other database, and every other answer is lost."""
+        self.told.append(len(told))
+        await self.site.database.write(facts.receive, told)
+        if len(self.told) % 2:
             self.answers_lost += 1
             raise ConnectionError("the answer was lost")
 
@@ -116,30 +120,32 @@ async def test_a_fact_for_another_database_arrives_once_and_in_order_though_answ
     if stated_on == "postgresql":
         here, there = there, here
     consumer = Consumer(there)
-    site = Site(here, {facts.OUTSIDE: facts.Outside({"Moved": ["consumer"]}, consumer.tell)})
+    site = Site(here, {facts.TELLERS: [consumer.teller]})
     for step in range(5):
         for thing in (1, 2, 3):
             await site.database.write(move, thing, f"place {step}")
     assert consumer.heard == []
-    async with site.working(facts.tell_fact):
+    async with consumer.site.working(facts.hear_facts), site.working(consumer.teller):
         pass
     for thing in (1, 2, 3):
         assert [place for other, place in consumer.heard if other == thing] == [f"place {step}" for step in range(5)]
-    assert len(await consumer.database.read.all(EFFECTS)) == 15
+    assert len(await consumer.site.effects()) == 15
     assert consumer.answers_lost > 0
+    assert consumer.told[0] == (15 if site.gathers else 1)
     await site.database.close()
-    await consumer.database.close()
+    await consumer.site.database.close()
 
 
 async def test_a_fact_for_another_database_does_not_outlive_a_rollback(database_url: str) -> None:
-    async def refuse(_consumer: str, _told: facts.Told) -> None:
-        raise AssertionError
+    @job()
+    async def refuse(_session: AsyncSession, told: facts.Told) -> None:
+        raise AssertionError(told)
 
     async def change_mind(session: AsyncSession) -> None:
         await move(session, 1, "nowhere")
         raise LookupError
 
-    site = Site(database_url, {facts.OUTSIDE: facts.Outside({"Moved": ["consumer"]}, refuse)})
+    site = Site(database_url, {facts.TELLERS: [refuse]})
     with pytest.raises(LookupError):
         await site.database.write(change_mind)
     assert await site.jobs() == []
@@ -148,8 +154,8 @@ async def test_a_fact_for_another_database_does_not_outlive_a_rollback(database_
 
 async def test_facts_heard_a_month_ago_are_forgotten(database_url: str) -> None:
     database = Database(database_url)
-    told = facts.Told("0" * 32, "Moved", {})
-    await database.write(facts.hear, told)
+    told = facts.Told("0" * 32, "thing_id 1", "Moved", {})
+    await database.write(facts.receive, [told])
     await database.write(facts.forget_facts.work)
     assert await database.read.all(REMEMBERED)
     await database.write(_let_a_month_go_by)

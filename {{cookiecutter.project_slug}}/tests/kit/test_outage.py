@@ -16,9 +16,9 @@ from app.kit import engines, health
 from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Writes
-from app.main import MODULES
 from tests.conftest import client_of, make_settings, nothing
 from tests.door import BOOKS, adding_book, book_at
+from tests.modules import MODULES
 from tests.relay import relayed
 
 BOOK = {"title": "A", "author": "B"}

@@ -19,9 +19,9 @@ from sqlalchemy.orm import registry
 from app.kit.app import build_app
 from app.kit.module import Module
 from app.kit.parameters import Reads, Writes
-from app.main import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings, nothing
 from tests.door import BOOKS, DOOR, LINE_OF_A_BOOK, NO_BOOKS, adding_book, book_at, books_at, changing_book, is_conflict
+from tests.modules import MODULES
 
 ONE = text("SELECT 1")
 BOOK = {"title": "The Word for World Is Forest", "author": "Ursula K. Le Guin", "isbn": "9780765324641"}

@@ -11,9 +11,9 @@ from litestar import Litestar
 
 from app.kit import throttle
 from app.kit.app import build_app
-from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER, make_settings
 from tests.door import BOOKS
+from tests.modules import MODULES
 from tests.server import PROJECT, Server, serving
 
 if TYPE_CHECKING:

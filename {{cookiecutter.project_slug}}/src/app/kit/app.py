@@ -12,7 +12,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi.spec import Tag
 from litestar.routes import HTTPRoute
 
-from app.kit import facts, health, jobs, logs, openapi
+from app.kit import events, facts, health, jobs, logs, openapi
 from app.kit.bodies import JsonRequest
 from app.kit.cache import Cache
 from app.kit.cache_store import CacheStore
@@ -40,14 +40,25 @@ from app.kit.visits import VISITS, Visits
 MAX_BODY_BYTES = 64 * 1024
 
 
-def connect(settings: Settings, modules: Sequence[Module], store: CacheStore, **context: object) -> Database:
-    """Return the database of `settings`: its transactions let `modules` hear facts, its commits purge `store`.
+def connect(
+    settings: Settings,
+    modules: Sequence[Module],
+    store: CacheStore,
+    consumers: Sequence[events.Consumer],
+    **context: object,
+) -> Database:
+    """Return the database of `settings`: its commits purge `store`, `modules` and `consumers` hear its facts.
 
     Its sessions carry `context` too.
     """
     heard = facts.hearers(hears for module in modules for hears in module.hears)
-    at_once = "jobs" in settings.practices_off
-    carried = {facts.HEARERS: heard, jobs.AT_ONCE: at_once, SITE: new_site(settings), **context}
+    carried = {
+        facts.HEARERS: heard,
+        facts.TELLERS: [consumer.tell for consumer in consumers],
+        jobs.AT_ONCE: "jobs" in settings.practices_off,
+        SITE: new_site(settings),
+        **context,
+    }
     return Database(settings.database_url, carried, store.purge)
 
 
@@ -61,14 +72,22 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     cache = Cache(store)
     wakeups = Wakeups(settings.database_url)
     visits = Visits()
+    names = [module.name for module in modules]
+    consumers = events.consumers(settings, names)
     systems = [made for module in modules for new in module.systems if (made := new(settings)) is not None]
     context = {WAKE: wakeups.wake, VISITS: visits, SYSTEMS: {system.name: system for system in systems}}
-    database = connect(settings, modules, store, **context)
-    metrics = Metrics(systems)
+    database = connect(settings, modules, store, consumers, **context)
+    metrics = Metrics([*systems, *(consumer.system for consumer in consumers)])
     deferral = new_deferral(settings, database.write)
     worker = Worker(
         database,
-        jobs.by_name([*facts.JOBS, *(job for module in modules for job in module.jobs)]),
+        jobs.by_name(
+            [
+                *facts.JOBS,
+                *(consumer.tell for consumer in consumers),
+                *(job for module in modules for job in module.jobs),
+            ]
+        ),
         wakeups,
         lease_seconds=settings.job_lease_seconds,
         choose_start=deferral.start_for,
@@ -80,6 +99,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     count_queries = "query_log" not in settings.practices_off
     if count_queries:
         QueryLog(database, tasks, slow_ms=settings.slow_query_ms, repeated=settings.repeated_statement)
+
+    # Without a secret there is no such door.
+    secret = settings.events_secret
+    inbound = [events.receiver(secret, names)] if secret else []
 
     def provide_read() -> Read:
         return database.read
@@ -107,12 +130,14 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
         await deferral.close()
         for system in systems:
             await system.close()
+        for consumer in consumers:
+            await consumer.close()
         await counts.close()
         await database.close()
         await store.close()
 
     app = Litestar(
-        [health.live, health.ready, show, carbon_txt, *controllers_of(modules)],
+        [health.live, health.ready, show, carbon_txt, *inbound, *controllers_of(modules)],
         dependencies={
             "metrics": Provide(provide_metrics, sync_to_thread=False),
             "read": Provide(provide_read, sync_to_thread=False),
@@ -142,7 +167,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     handler = app.asgi_handler
     visits.app, visits.handler = app, handler
     if "throttle" not in settings.practices_off:
-        handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY})
+        handler = Throttle(handler, counts, settings, free={health.LIVE, health.READY, events.PATH})
     handler = Edge(handler, settings.request_seconds)
     app.asgi_handler = RequestLog(handler, metrics.note_request, every=settings.log_every, count_queries=count_queries)
     return app

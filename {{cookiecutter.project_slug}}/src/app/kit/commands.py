@@ -15,7 +15,8 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit import table_versions
+import app
+from app.kit import events, table_versions
 from app.kit.app import connect
 from app.kit.cache_store import CacheStore
 from app.kit.carbon import command as carbon_command
@@ -44,7 +45,7 @@ def run(modules: Sequence[Module], factory: str) -> None:  # noqa: C901 - one ca
     arguments = _parser(names).parse_args()
     try:
         if make_env_file():
-            print("Made .env with a fresh API token.")
+            print("Made .env with fresh secrets.")
         settings = Settings.load()
         match arguments.command:
             case "dev":
@@ -109,10 +110,9 @@ def _dev(settings: Settings, modules: Sequence[Module], factory: str) -> None:
     path = modules[0].controllers[0].path
     print(f"\n  API      {address}{path}\n  OpenAPI  {address}/docs\n  Health   {address}/health/ready\n")
     print("Ctrl-C stops it.", flush=True)
-    from uvicorn.supervisors import ChangeReload  # noqa: PLC0415 - with watchfiles, which no server needs
+    from app.kit.reload import serve_and_reload  # noqa: PLC0415 - with watchfiles, which no server needs
 
-    config = _server_config(settings, factory, reload=True)
-    ChangeReload(config, target=uvicorn.Server(config).run, sockets=[listener]).run()
+    serve_and_reload(_server_config(settings, factory, reload=True), listener)
 
 
 def _serve(settings: Settings, modules: Sequence[Module], factory: str) -> None:
@@ -158,7 +158,7 @@ def _server_config(settings: Settings, factory: str, *, reload: bool) -> uvicorn
         factory,
         factory=True,
         reload=reload,
-        reload_dirs=["src"] if reload else None,
+        reload_dirs=list(app.__path__) if reload else None,
         access_log=False,  # the application writes its own line a request
         log_config=None,
         # From anyone else X-Forwarded-For and X-Forwarded-Proto are forged.
@@ -191,7 +191,8 @@ def _address(settings: Settings) -> str:
 
 
 async def _reach(settings: Settings, modules: Sequence[Module], store: CacheStore) -> Database:
-    database = connect(settings, modules, store)
+    consumers = events.consumers(settings, [module.name for module in modules])
+    database = connect(settings, modules, store, consumers)
     try:
         await database.read.ping()
     except Exception as error:  # noqa: BLE001 - each driver has its own; all mean the same here

@@ -2,11 +2,12 @@
 
 A module states what happened; others, which declare their own reading of it, hear it in the transaction that
 states it, so a copy never lags and never outlives a rollback. Those who keep their copy in another database are told
-by a job that is written in that transaction: until they have heard, and of one subject in the order it was stated.
+by a job that is written in that transaction, until they have it; there another job hears it. Of one subject all that
+happens in the order it was stated.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -16,7 +17,7 @@ from sqlalchemy import Table, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import lock
-from app.kit.jobs import enqueue, job
+from app.kit.jobs import Batch, Job, enqueue, enqueue_each, job
 from app.kit.jobs.inbox import INSERTS
 from app.kit.jobs.table import HandledFact
 
@@ -37,27 +38,19 @@ class Told(msgspec.Struct, frozen=True):
 
     event_id: str
     """The same however often it is told."""
+    subject: str
+    """What it is about, such as `book_id 7`."""
     name: str
     content: dict[str, Any]
 
 
 Handler = Callable[[AsyncSession, Any], Awaitable[None]]
 Hearers = dict[str, list[tuple[type[Fact], Handler]]]
-Tell = Callable[[str, Told], Awaitable[None]]
-"""Brings a fact to the consumer of that name, who passes it to `hear`; raises where that may not have happened."""
 
-
-class Outside(msgspec.Struct, frozen=True):
-    """Who hears facts in another database, and how they are told."""
-
-    consumers: Mapping[str, Sequence[str]]
-    """The names of the consumers of each fact, by its name."""
-    tell: Tell
-
-
-# The places in a session's `info` where these travel.
+# The places in a session's `info` of the hearers in this database, and of the jobs that tell those in other ones: each
+# takes a `Told` and ends once `receive` has it over there.
 HEARERS = "hearers"
-OUTSIDE = "outside"
+TELLERS = "tellers"
 
 
 def hearers(hears: Iterable[tuple[type[Fact], Handler]]) -> Hearers:
@@ -73,23 +66,27 @@ async def state(session: AsyncSession, fact: Fact) -> None:
 
     Consumers outside are told after the commit, by a job.
     """
-    told = Told(uuid4().hex, type(fact).__name__, msgspec.to_builtins(fact))
+    content = msgspec.to_builtins(fact)
+    subject, key = next(iter(content.items()))
+    told = Told(uuid4().hex, f"{subject} {key}", type(fact).__name__, content)
     await _handle(session, told)
-    outside: Outside | None = session.info.get(OUTSIDE)
-    for consumer in outside.consumers.get(told.name, ()) if outside is not None else ():
-        subject, key = next(iter(told.content.items()))
-        # Until the commit: of two transactions, the one that writes its job later also commits later.
-        await lock(session, f"fact for {consumer} of {subject}", key)
-        await enqueue(session, tell_fact, consumer, told, subject=f"{consumer} {subject} {key}")
+    tellers: Sequence[Job] = session.info.get(TELLERS, ())
+    if tellers:
+        # Until the commit: of two transactions, the one that writes its jobs later also commits later.
+        await lock(session, f"fact of {subject}", key)
+    for tell in tellers:
+        await enqueue(session, tell, told, subject=f"{tell.name} {told.subject}")
 
 
-async def hear(session: AsyncSession, told: Told) -> None:
-    """Let every hearer act on a fact from another database; one that was heard before changes nothing."""
+async def receive(session: AsyncSession, facts: Sequence[Told]) -> None:
+    """Take facts from another database, to be heard soon; those that were received before change nothing."""
     connection = await session.connection()
-    once = INSERTS[connection.dialect.name](HANDLED).on_conflict_do_nothing()
-    new = once.values(event_id=told.event_id, handled_at=datetime.now(UTC)).returning(HandledFact.event_id)
-    if (await connection.execute(new)).first() is not None:
-        await _handle(session, told)
+    now = datetime.now(UTC)
+    rows = [{"event_id": told.event_id, "handled_at": now} for told in facts]
+    once = INSERTS[connection.dialect.name](HANDLED).values(rows).on_conflict_do_nothing()
+    new = set((await connection.execute(once.returning(HandledFact.event_id))).scalars())
+    first = {told.event_id: told for told in reversed(facts) if told.event_id in new}
+    await enqueue_each(session, hear_facts, [(told, f"hear {told.subject}") for told in reversed(first.values())])
 
 
 async def _handle(session: AsyncSession, told: Told) -> None:
@@ -98,17 +95,17 @@ async def _handle(session: AsyncSession, told: Told) -> None:
         await handle(session, msgspec.convert(told.content, fact_type))
 
 
-@job(retries=None, priority=10)
-async def tell_fact(session: AsyncSession, consumer: str, told: Told) -> None:
-    """Tell a consumer in another database, until it has heard."""
-    outside: Outside = session.info[OUTSIDE]
-    await outside.tell(consumer, told)
+@job(batch=Batch(most=100, within=timedelta(0)), concurrency=1, priority=10)
+async def hear_facts(session: AsyncSession, facts: list[Told]) -> None:
+    """Let every hearer act on facts from another database."""
+    for told in facts:
+        await _handle(session, told)
 
 
 @job(cron="17 3 * * *")
 async def forget_facts(session: AsyncSession) -> None:
-    """Forget which facts were heard a month ago: nobody tells them again."""
+    """Forget which facts were received a month ago: nobody tells them again."""
     await session.execute(delete(HandledFact).where(HandledFact.handled_at < datetime.now(UTC) - REMEMBERED))
 
 
-JOBS = [tell_fact, forget_facts]
+JOBS = [hear_facts, forget_facts]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ SYSTEMS = "systems"
 
 Answer = TypeVar("Answer")
 
+DONE = {200, 202}
 # "Request Timeout", "Too Many Requests" and all that is the server's fault (RFC 9110): later may be better.
 TRY_LATER = {408, 429, *range(500, 600)}
 # Of these, what is worth another try at once. Who says "too many requests" doesn't want one more.
@@ -119,11 +120,25 @@ class System:
         Raises Unavailable, BadAnswer or Refused. Never call this inside of a unit of work: its transaction would
         keep others waiting for as long as this takes.
         """
+        return await self._call("GET", path, lambda body: self._decode(body, into), params=parameters or {})
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send `body`; return once it is accepted. For what may arrive twice: like `get`, it is tried again.
+
+        Raises Unavailable or Refused.
+        """
+        await self._call("POST", path, lambda _body: None, data=body, headers=headers)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._exchange.close()
+
+    async def _call(self, method: str, path: str, read: Callable[[bytes], Answer], **sent: object) -> Answer:
         self.counts.calls += 1
         try:
             async for attempt in self._retries.attempts():
                 with attempt:
-                    return await self._attempt(path, into, parameters or {})
+                    return await self._attempt(method, path, read, sent)
         except Refused:
             raise
         except BaseException:
@@ -131,11 +146,9 @@ class System:
             raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._exchange.close()
-
-    async def _attempt(self, path: str, into: type[Answer], parameters: Mapping[str, str]) -> Answer:
+    async def _attempt(
+        self, method: str, path: str, read: Callable[[bytes], Answer], sent: Mapping[str, Any]
+    ) -> Answer:
         try:
             async with asyncio.timeout(self._limits.wait_seconds):
                 await self._places.acquire()
@@ -143,11 +156,11 @@ class System:
             raise Unavailable(f"{self.name} is busy: {self._limits.calls} calls are under way") from None
         try:
             with self._guard():
-                status, body = await self._ask(path, parameters)
+                status, body = await self._ask(method, path, sent)
                 if status in TRY_LATER:
                     raise Unavailable(f"{self.name} answered {status}", momentary=status in TRY_AGAIN)
-                if status == 200:  # noqa: PLR2004 - all that a GET for JSON can hope for
-                    return self._decode(body, into)
+                if status in DONE:
+                    return read(body)
         finally:
             self._places.release()
         raise Refused(f"{self.name} answered {status} to {path}", status)
@@ -164,13 +177,13 @@ class System:
             self.counts.spared += 1
             raise Unavailable(f"{self.name} failed lately and is left alone for some seconds") from None
 
-    async def _ask(self, path: str, parameters: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _ask(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, bytes]:
         """Return status and body of one attempt."""
         if (spent := cost.get()) is not None:
             spent.calls += 1
         most = self._limits.answer_bytes
         try:
-            status, body = await self._exchange.get(f"{self._url}{path}", parameters, most)
+            status, body = await self._exchange.request(method, f"{self._url}{path}", most, **sent)
         except TimeoutError:
             late = f"{self.name} gave no answer within {self._limits.total_seconds} s"
             raise Unavailable(late, momentary=True) from None

@@ -12,6 +12,9 @@ import msgspec
 from dotenv import dotenv_values
 
 ENV_FILE = Path(".env")
+SECRET_LENGTH = 16
+SECRETS = ("API_TOKEN", "EVENTS_SECRET", "POSTGRES_PASSWORD")
+"""What `make_env_file` fills in where the example leaves it empty."""
 
 Practice = Literal[
     "batch", "breaker", "cache", "compress", "deferrable", "fields", "jobs", "pages", "query_log", "retry", "throttle"
@@ -51,7 +54,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
 class Settings(Environment, frozen=True, kw_only=True):
     """What a process needs to know from outside."""
 
-    api_token: Annotated[str, msgspec.Meta(min_length=16)]
+    api_token: Annotated[str, msgspec.Meta(min_length=SECRET_LENGTH)]
     database_url: str = "sqlite:///app.db"
     cache_url: str = ""
     host: str = "127.0.0.1"
@@ -71,6 +74,8 @@ class Settings(Environment, frozen=True, kw_only=True):
     open_library_url: str = ""
     pages_dir: str = ""
     worker_inside: bool = False
+    events_secret: str = ""
+    events_to: frozenset[str] = frozenset()
     job_lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 30
     practices_off: frozenset[Practice] = frozenset()
 
@@ -87,6 +92,7 @@ class Settings(Environment, frozen=True, kw_only=True):
                     f"{name} is no address of a web service: write https://host/path, or leave it empty"
                 )
         self._check_grid()
+        self._check_events()
         for proxy in self.trusted_proxies:
             try:
                 ip_network(proxy)
@@ -105,9 +111,22 @@ class Settings(Environment, frozen=True, kw_only=True):
         if self.grid_signal == "marginal" and self.grid_provider != "carbon_aware_sdk":
             raise SettingsError(f"GRID_SIGNAL is wrong: GRID_PROVIDER={self.grid_provider} gives averages only")
 
+    def _check_events(self) -> None:
+        for consumer in self.events_to:
+            name, _, url = consumer.partition("=")
+            if not name.isidentifier() or not _is_web_address(url):
+                raise SettingsError(
+                    "EVENTS_TO is wrong in .env or the environment: write name=http://host:port of each service "
+                    "that hears of what happens here, with commas in between"
+                )
+        if self.events_to and not self.events_secret:
+            raise SettingsError("EVENTS_SECRET is not set: EVENTS_TO wants the secret that all services share")
+        if self.events_secret and len(self.events_secret) < SECRET_LENGTH:
+            raise SettingsError(f"EVENTS_SECRET is wrong: it has less than {SECRET_LENGTH} characters")
+
 
 def make_env_file(example: Path = Path(".env.example")) -> bool:
-    """Write `.env` from `example` with a fresh API token, readable by its owner only; return whether it was made.
+    """Write `.env` from `example` with fresh secrets, readable by its owner only; return whether it was made.
 
     An existing file, a token in the environment and a folder without `example`, which is no project's, are left
     alone. Raises SettingsError where the file can't be written.
@@ -115,17 +134,21 @@ def make_env_file(example: Path = Path(".env.example")) -> bool:
     if os.environ.get("API_TOKEN") or ENV_FILE.exists() or not example.exists():
         return False
     try:
-        text = example.read_text(encoding="utf-8").replace(
-            "API_TOKEN=\n", f"API_TOKEN={secrets.token_urlsafe(32)}\n", 1
-        )
-        # O_EXCL: of two processes that start at once, one makes the file and the other reads it.
-        descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        text = example.read_text(encoding="utf-8")
+        for name in SECRETS:
+            text = text.replace(f"\n{name}=\n", f"\n{name}={secrets.token_urlsafe(32)}\n", 1)
+        draft = ENV_FILE.with_name(f".env.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            # Of two processes that start at once, one makes the file, complete as it is, and the other reads it.
+            ENV_FILE.hardlink_to(draft)
+        finally:
+            draft.unlink()
     except FileExistsError:
         return False
     except OSError as error:
         raise SettingsError(f".env can't be written ({error.strerror}): set API_TOKEN in the environment") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
     return True
 
 

@@ -6,6 +6,7 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -14,7 +15,6 @@ from sqlalchemy.pool import NullPool
 
 from app.kit.engines import parse_url
 
-DIRECTORY = Path("migrations")
 KIT = "kit"
 """The history of the kit's own tables, which is there whatever modules there are."""
 # As Alembic writes them: `down_revision: str | None = "0001"`, or several in brackets.
@@ -25,6 +25,13 @@ NAME = re.compile(r"""["']([^"']+)["']""")
 def version_table(module: str) -> str:
     """Return the name of the table in which Alembic keeps the version of a module's tables."""
     return f"alembic_version_{module}"
+
+
+def folder_of(module: str) -> Path:
+    """Return where the migrations of a module are: beside the `src` in which it lies, wherever that is deployed."""
+    # …/src/app/<module> belongs to …/migrations/<module>.
+    source = Path(next(iter(import_module(f"app.{module}").__path__)))
+    return source.parents[2] / "migrations" / module
 
 
 async def behind(database_url: str, modules: Iterable[str]) -> list[str]:
@@ -46,7 +53,7 @@ def _version(connection: Connection, module: str) -> set[str]:
 
 
 def _newest(modules: Iterable[str]) -> dict[str, set[str]]:
-    return {module: _heads(DIRECTORY / module / "versions") for module in modules}
+    return {module: _heads(folder_of(module) / "versions") for module in modules}
 
 
 def _heads(folder: Path) -> set[str]:

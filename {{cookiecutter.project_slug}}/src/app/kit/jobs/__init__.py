@@ -62,6 +62,7 @@ class Job:
     cron: str | None
     batch: Batch | None
     deferrable: Deferrable | None
+    longest_retry: timedelta
 
     def encode(self, arguments: Sequence[object]) -> str:
         """Return the JSON of a payload; raise TypeError for arguments that the work doesn't take."""
@@ -95,37 +96,40 @@ def job(  # noqa: PLR0913 - each says one thing of a job, and has a default
     cron: str | None = None,
     batch: Batch | None = None,
     deferrable: Deferrable | None = None,
+    name: str | None = None,
+    longest_retry: timedelta = timedelta(hours=1),
 ) -> Callable[[Work], Job]:
     """Return a decorator that makes a job of `async def work(session, …)`; a batch's work takes a list of its items.
 
-    It fails for good after `retries` more attempts (None: it never does), each cut off after `timeout`; of those that
-    are due the highest `priority` starts first; at most `concurrency` run at a time, in all workers; `cron` starts it
-    at the times it names, UTC. Raises TypeError or ValueError where that doesn't fit the work.
+    It fails for good after `retries` more attempts (None: never, and one success lets all of its name try again), each
+    cut off after `timeout`, with waits that double up to `longest_retry`; of those that are due the highest `priority`
+    starts first; at most `concurrency` run at a time, in all workers; `cron` starts it at the times it names, UTC. It
+    is called as its work unless it has a `name`. Raises TypeError or ValueError where that doesn't fit the work.
     """
 
     def declare(work: Work) -> Job:
-        name: str = getattr(work, "__name__", str(work))
+        called = name or getattr(work, "__name__", str(work))
         _session, *parameters = inspect.signature(work, eval_str=True).parameters.values()
         fields: list[Any] = []
         for parameter in parameters:
             kind = parameter.annotation
             if batch is not None:
                 if get_origin(kind) is not list or len(parameters) > 1:
-                    raise TypeError(f"{name} is batched: it takes the session and one list.")
+                    raise TypeError(f"{called} is batched: it takes the session and one list.")
                 kind = get_args(kind)[0]
             has_default = parameter.default is not inspect.Parameter.empty
             fields.append((parameter.name, kind, parameter.default) if has_default else (parameter.name, kind))
         if cron is not None:
             if any(len(field) == 2 for field in fields):  # noqa: PLR2004 - a name and a type, and no default
-                raise TypeError(f"{name} has a schedule: nobody is there to give it arguments.")
+                raise TypeError(f"{called} has a schedule: nobody is there to give it arguments.")
             try:
                 CronSim(cron, datetime.now(UTC))
             except CronSimError as error:
-                raise ValueError(f"{name} has a schedule that is none: {cron!r} ({error}).") from None
+                raise ValueError(f"{called} has a schedule that is none: {cron!r} ({error}).") from None
         return Job(
-            name=name,
+            name=called,
             work=work,
-            payload=msgspec.defstruct(name, fields),
+            payload=msgspec.defstruct(called, fields),
             retries=retries,
             timeout=timeout,
             priority=priority,
@@ -133,6 +137,7 @@ def job(  # noqa: PLR0913 - each says one thing of a job, and has a default
             cron=cron,
             batch=batch,
             deferrable=deferrable,
+            longest_retry=longest_retry,
         )
 
     return declare
@@ -160,8 +165,10 @@ async def enqueue(
     """Write a job that starts after this transaction, or never if that is rolled back; raise TypeError for a bad call.
 
     It starts no earlier than after `delay`. Where a job with the same `unique` key waits to be started, there is no
-    second one. Jobs with the same `subject` start one after the other, as they were written.
+    second one. Those with the same `subject` start one by one, as written; in batches they need `concurrency=1`.
     """
+    if subject is not None and wanted.batch is not None and wanted.concurrency != 1:
+        raise TypeError(f"{wanted.name} is batched: its subjects keep their order only with concurrency=1.")
     payload = wanted.encode(arguments)
     if session.info.get(AT_ONCE):
         await wanted.run(session, [wanted.decode(payload)])
@@ -179,14 +186,15 @@ async def enqueue(
     await put(session, new)
 
 
-async def schedule(session: AsyncSession, recurring: Job, now: datetime) -> None:
-    """Write the next run of a job that has a schedule, or bring it forward where the schedule was another one."""
-    new = NewJob(
-        name=recurring.name,
-        payload=recurring.encode(()),
-        rank=-recurring.priority,
-        due_at=next(CronSim(recurring.cron or "", now.astimezone(UTC))),
-        unique_key=f"{recurring.name} by its schedule",
-    )
-    await put(session, new)
-    await bring_forward(session, new)
+async def enqueue_each(session: AsyncSession, wanted: Job, items: Iterable[tuple[object, str]]) -> None:
+    """Write a job for each (argument, subject), as `enqueue` does, at the cost of one statement for all."""
+    many, rank, now = wanted.batch is not None, -wanted.priority, datetime.now(UTC)
+    new = [
+        NewJob(name=wanted.name, payload=wanted.encode([one]), rank=rank, due_at=now, gathers=many, subject=subject)
+        for one, subject in items
+    ]
+    if session.info.get(AT_ONCE):
+        for one in new:
+            await wanted.run(session, [wanted.decode(one.payload)])
+    elif new:
+        await put(session, *new)

@@ -36,16 +36,16 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
 
 
-async def put(session: AsyncSession, new: NewJob) -> None:
-    """Write a job; where one with its `unique_key` waits, that one stays as it is."""
+async def put(session: AsyncSession, *new: NewJob) -> None:
+    """Write jobs; where one waits with the `unique_key` of the only new one, that one stays as it is."""
     connection = await session.connection()
-    statement = INSERTS[connection.dialect.name](TABLE).values(
-        **msgspec.structs.asdict(new), enqueued_at=datetime.now(UTC), attempts=0
-    )
-    if new.unique_key is not None:
+    started = {"enqueued_at": datetime.now(UTC), "attempts": 0}
+    rows = [msgspec.structs.asdict(job) | started for job in new]
+    statement = INSERTS[connection.dialect.name](TABLE).values(rows)
+    if new[0].unique_key is not None:
         # Touched and not passed over: it can't start before this transaction ends, so it sees what this one wrote.
         statement = statement.on_conflict_do_update(
-            index_elements=[TABLE.c.unique_key], set_={"unique_key": new.unique_key}
+            index_elements=[TABLE.c.unique_key], set_={"unique_key": new[0].unique_key}
         )
     if connection.dialect.name == "postgresql":
         statement = statement.returning(NOTIFY)

@@ -6,9 +6,10 @@ On the connection and not the session: a session notes what it changes for the c
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
+from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, delete, exists, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import AnyRow, Read, lock
@@ -44,10 +45,24 @@ DUE = (
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(of=TABLE, skip_locked=True)
 )
+
+
+def _gathers(row: Any) -> ColumnElement[bool]:  # noqa: ANN401 - the columns of the table, or of its alias
+    """Return the condition that `row` may run in this batch."""
+    waits = or_(row.gathers, row.due_at <= bindparam("now"))
+    return and_(row.name == bindparam("name"), row.attempts < bindparam("attempts"), waits)
+
+
+# Of one subject a later job runs only with the earlier ones.
+NONE_LEFT_BEHIND = or_(
+    JOB.subject.is_(None),
+    ~exists().where(
+        EARLIER.subject == JOB.subject, EARLIER.id < JOB.id, EARLIER.died_at.is_(None), not_(_gathers(EARLIER))
+    ),
+)
 TO_GATHER = (
     select(JOB.id)
-    .where(LIVE, JOB.name == bindparam("name"), JOB.attempts < bindparam("attempts"))
-    .where(or_(JOB.gathers, JOB.due_at <= bindparam("now")))
+    .where(LIVE, _gathers(JOB), NONE_LEFT_BEHIND)
     .where(case((JOB.start_by.is_(None), 0), else_=1) == bindparam("planned"))  # what is to be planned runs not yet
     .order_by(JOB.id)
     .limit(bindparam("limit", type_=Integer))
@@ -152,6 +167,12 @@ async def renew(session: AsyncSession, taken: Sequence[Taken], until: datetime) 
 async def let_go(session: AsyncSession, taken: Taken, **changes: object) -> None:
     """End the lease of `taken` and write `changes` to its rows; those whose lease was lost stay as they are."""
     await (await session.connection()).execute(update(TABLE).where(_held(taken)).values(lease=None, **changes))
+
+
+async def hurry(session: AsyncSession, name: str) -> None:
+    """Let the jobs of that name start now which wait for another try: whatever they failed of is over."""
+    waits = and_(LIVE, JOB.name == name, JOB.attempts > 0, JOB.lease.is_(None))
+    await (await session.connection()).execute(update(TABLE).where(waits).values(due_at=datetime.now(UTC)))
 
 
 async def finish(session: AsyncSession, taken: Taken) -> None:

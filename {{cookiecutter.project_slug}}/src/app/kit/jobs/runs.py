@@ -13,8 +13,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import AnyRow, Write
-from app.kit.jobs import Deferrable, Job, schedule
-from app.kit.jobs.queue import LeaseLost, Taken, finish, let_go
+from app.kit.jobs import Deferrable, Job
+from app.kit.jobs.queue import LeaseLost, Taken, finish, hurry, let_go
+from app.kit.jobs.schedule import schedule
 from app.kit.jobs.table import TABLE
 
 log = structlog.get_logger()
@@ -25,7 +26,6 @@ Note: TypeAlias = Callable[[str, str], None]
 """Is told a job, and how a run of it ended: done, failed or died."""
 
 FIRST_RETRY = timedelta(seconds=2)
-LONGEST_RETRY = timedelta(hours=1)
 MOST_DOUBLINGS = 12
 # Of jobs that failed in one moment, not all are tried again in one moment.
 JITTER = 0.5
@@ -49,7 +49,7 @@ class Runs:
     ) -> None:
         """Take what the jobs do by name, how long one waits that failed, and when deferrable ones start.
 
-        Each further wait is twice as long, up to an hour. `note` is told of every run.
+        Each further wait is twice as long, up to the job's longest. `note` is told of every run.
         """
         self._write = write
         self._jobs = jobs
@@ -127,7 +127,7 @@ class Runs:
         if job.retries is not None and attempt > job.retries:
             await self._bury(taken, _described(error), job)
             return
-        wait = min(self._first_retry * 2 ** min(attempt - 1, MOST_DOUBLINGS), LONGEST_RETRY)
+        wait = min(self._first_retry * 2 ** min(attempt - 1, MOST_DOUBLINGS), job.longest_retry)
         now = datetime.now(UTC)
         due_at = now + wait * (1 - JITTER * random.random())  # noqa: S311 - spreads, hides nothing
         if (start_by := taken.rows[0].start_by) is not None and now < start_by:
@@ -145,6 +145,8 @@ class Runs:
 async def _work(session: AsyncSession, job: Job, payloads: Sequence[msgspec.Struct], taken: Taken) -> None:
     await job.run(session, payloads)
     await finish(session, taken)
+    if job.retries is None:
+        await hurry(session, job.name)
     if job.cron:
         await schedule(session, job, datetime.now(UTC))
 

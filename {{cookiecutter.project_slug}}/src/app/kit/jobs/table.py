@@ -54,7 +54,7 @@ TABLE = cast("Table", QueuedJob.__table__)
 
 
 class HandledFact(Base):
-    """A fact from another database whose effect is in this one."""
+    """A fact from another database that this one has received, so that it is not heard twice."""
 
     __tablename__ = "kit_handled_fact"
 

@@ -9,9 +9,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.database import Database
-from app.kit.jobs import Job, schedule
+from app.kit.jobs import Job
 from app.kit.jobs.queue import Gathering, Rules, Taken, next_due, renew, take
 from app.kit.jobs.runs import FIRST_RETRY, ChooseStart, Note, Runs, at_once, unnoted
+from app.kit.jobs.schedule import schedule
 from app.kit.jobs.wakeups import Wakeups
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.main import MODULES
+from tests.modules import MODULES
 
 
 @pytest.fixture
