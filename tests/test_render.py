@@ -18,7 +18,7 @@ PATHS = Path(__file__).parent / "paths"
 DIFFER = PATHS / "layouts-differ.txt"
 """What both layouts have, and not the same; a file that one of them lacks is in its own list."""
 
-RENDERED = {"README.md", "pyproject.toml"}
+RENDERED = {".env.example", "README.md", "pyproject.toml"}
 """The names of all files that show an answer. Every other one is copied as it lies, so that tools can read it."""
 
 TOOLS = Path(sys.executable).parent

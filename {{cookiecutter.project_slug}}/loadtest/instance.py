@@ -17,12 +17,12 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
+from loadtest.processes import PROCESSES
+
 PROJECT = Path(__file__).parents[1]
 START_SECONDS = 60
 STOP_SECONDS = 15
 OK = 200
-PROCESSES = {"*": "app.main"}
-"""What to start, by the module whose requests it serves: here one process serves them all."""
 
 
 class LoadTestError(Exception):
@@ -69,21 +69,23 @@ def fresh_instance(
     """
     token = secrets.token_urlsafe(32)
     with tempfile.TemporaryDirectory(prefix="loadtest-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
-        instance = Instance({}, token)
+        instance = Instance({module: f"http://127.0.0.1:{free_port()}" for module in processes}, token)
+        others = {"EVENTS_TO": ",".join(f"{module}={address}" for module, address in instance.addresses.items())}
+        apart = {**others, "EVENTS_SECRET": secrets.token_urlsafe(32)} if len(processes) > 1 else {}
         for module, main in processes.items():
             own = {
                 "API_TOKEN": token,
                 "DATABASE_URL": f"sqlite:///{folder}/{main}.db",
                 "HOST": "127.0.0.1",
-                "PORT": str(free_port()),
+                "PORT": instance.addresses[module].rpartition(":")[2],
                 "LOG_LEVEL": "warning",
                 "RATE_LIMIT": "1000000/second",  # the throttle is on, and the load stays below it
                 "WORKER_INSIDE": "true",
+                **apart,
                 **settings,
             }
             for verb in ("migrate", "seed"):
                 _run(main, verb, own)
-            instance.addresses[module] = f"http://127.0.0.1:{own['PORT']}"
             instance.pids.append(
                 stack.enter_context(_serving([*under, "-m", main, "serve"], own, instance.addresses[module]))
             )

@@ -156,12 +156,12 @@ async def test_a_commit_is_made_known_though_whoever_asked_for_it_has_gone(datab
 def test_the_newest_version_is_the_one_that_no_other_replaces(
     sqlite_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "migrations" / "catalog" / "versions").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "versions").mkdir()
+    monkeypatch.setattr(table_versions, "folder_of", lambda _module: tmp_path)
 
     def add(name: str, after: str) -> list[str]:
         script = f"revision: str = {name!r}\ndown_revision: str | Sequence[str] | None = {after}\n"
-        Path(f"migrations/catalog/versions/{name}.py").write_text(script, encoding="utf-8")
+        (tmp_path / "versions" / f"{name}.py").write_text(script, encoding="utf-8")
         return asyncio.run(table_versions.behind(sqlite_database_url, ["catalog"]))
 
     assert "catalog" in add("0001", "None")

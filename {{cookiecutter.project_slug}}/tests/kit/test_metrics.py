@@ -8,7 +8,7 @@ from httpx import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.kit.app import build_app
-from app.main import MODULES
+from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.door import ADDING, READING, adding_book, book_at
 from tests.jobsite import Site

@@ -11,7 +11,7 @@ from app.kit.commands import run
 from app.kit.database import Read
 from app.kit.settings import Settings
 from app.lending import service
-from app.main import MODULES
+from tests.modules import MODULES
 
 book, book_page = queries.book, queries.book_page
 

@@ -29,7 +29,7 @@ from app.kit.logs import RequestLog
 from app.kit.metrics import Metrics, show
 from app.kit.module import Module, controllers_of
 from app.kit.negotiation import Negotiated
-from app.kit.outgoing import SYSTEMS
+from app.kit.outgoing import SYSTEMS, System
 from app.kit.query_log import QueryLog
 from app.kit.settings import Settings
 from app.kit.static_site import SITE, new_site
@@ -74,7 +74,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     visits = Visits()
     names = [module.name for module in modules]
     consumers = events.consumers(settings, names)
-    systems = [made for module in modules for new in module.systems if (made := new(settings)) is not None]
+    systems = _systems(settings, modules)
     context = {WAKE: wakeups.wake, VISITS: visits, SYSTEMS: {system.name: system for system in systems}}
     database = connect(settings, modules, store, consumers, **context)
     metrics = Metrics([*systems, *(consumer.system for consumer in consumers)])
@@ -100,9 +100,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     if count_queries:
         QueryLog(database, tasks, slow_ms=settings.slow_query_ms, repeated=settings.repeated_statement)
 
-    # Without a secret there is no such door.
-    secret = settings.events_secret
-    inbound = [events.receiver(secret, names)] if secret else []
+    inbound = events.receivers(settings.events_secret, names)
 
     def provide_read() -> Read:
         return database.read
@@ -171,6 +169,10 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     handler = Edge(handler, settings.request_seconds)
     app.asgi_handler = RequestLog(handler, metrics.note_request, every=settings.log_every, count_queries=count_queries)
     return app
+
+
+def _systems(settings: Settings, modules: Sequence[Module]) -> list[System]:
+    return [made for module in modules for new in module.systems if (made := new(settings)) is not None]
 
 
 def _complete_allow_headers(app: Litestar) -> None:

@@ -83,12 +83,15 @@ def consumers(settings: Settings, here: Collection[str]) -> Sequence[Consumer]:
     return [Consumer(name, url, settings) for name, _, url in named if name not in here]
 
 
-def receiver(secret: str, modules: Collection[str]) -> HTTPRouteHandler:
-    """Return the handler of `/events` for a process that serves `modules`.
+def receivers(secret: str, modules: Collection[str]) -> Sequence[HTTPRouteHandler]:
+    """Return the handler of `/events` for a process that serves `modules`; without a secret there is no such door.
 
     It answers 202 once the facts are written down; 401 to a wrong or old signature, 400 to what is no delivery, 421 to
     one for a module that is not here.
     """
+
+    if not secret:
+        return []
 
     @post(PATH, include_in_schema=False, status_code=202, request_max_body_size=MOST_BYTES)
     async def hear(request: Request[Any, Any, Any], write: Writes) -> None:
@@ -103,7 +106,7 @@ def receiver(secret: str, modules: Collection[str]) -> HTTPRouteHandler:
         if delivery.facts:
             await write(receive, delivery.facts)
 
-    return hear
+    return [hear]
 
 
 def _signature(secret: str, at: str, body: bytes) -> str:

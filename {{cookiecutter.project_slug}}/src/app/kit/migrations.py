@@ -18,6 +18,10 @@ from app.kit.engines import parse_url
 from app.kit.table_versions import KIT, folder_of, version_table
 
 
+class MigrationFailed(Exception):
+    """Alembic can't do what it was asked for; the message is its own."""
+
+
 
 async def migrate(database_url: str, modules: Iterable[str]) -> None:
     """Bring the tables of the kit and of `modules` to their newest version."""
@@ -70,16 +74,10 @@ async def _with_each(database_url: str, modules: Iterable[str], act: Callable[[C
         await engine.dispose()
 
 
-def _folder(module: str) -> Path:
-    # …/src/app/<module> belongs to …/migrations/<module>.
-    source = Path(next(iter(import_module(f"app.{module}").__path__)))
-    return source.parents[2] / "migrations" / module
-
-
 def _act_on(connection: Connection, module: str, act: Callable[[Config], object]) -> None:
     config = Config(attributes={"connection": connection, "module": module})
     # `%` opens an interpolation in Alembic's configuration, and a path may hold one.
-    config.set_main_option("script_location", str(_folder(module)).replace("%", "%%"))
+    config.set_main_option("script_location", str(folder_of(module)).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.set_section_option("post_write_hooks", "hooks", "fix, format")
     for hook, options in {"fix": "check --fix --quiet", "format": "format --quiet"}.items():

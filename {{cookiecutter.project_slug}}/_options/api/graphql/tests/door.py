@@ -93,6 +93,11 @@ def borrowing(book_id: int, member_id: int) -> Asked:
     return operation("borrow", bookId=str(book_id), memberId=str(member_id))
 
 
+def returning(loan_id: int | str) -> Asked:
+    """Return the request that brings a book back."""
+    return operation("give_back", loanId=str(loan_id))
+
+
 def bearing(asked: Asked, headers: dict[str, str]) -> Asked:
     """Return a request with other headers, and so without the token."""
     return {**asked, "headers": headers}
@@ -105,6 +110,12 @@ def said(response: Response) -> Any:
     for inside in ("book", "member", "loan", "loans", "nodes"):
         content = content.get(inside, content) if content else content
     return content
+
+
+def is_done(response: Response) -> bool:
+    """Return whether it was done as asked."""
+    (said,) = response.json()["data"].values()
+    return said["__typename"].startswith("Saved")
 
 
 def is_conflict(response: Response) -> bool:

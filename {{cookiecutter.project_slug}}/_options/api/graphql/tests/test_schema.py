@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from app.kit.graphql.controller import sdl
-from app.main import MODULES
+from tests.modules import MODULES
 
 
 def test_the_schema_is_the_one_in_its_file(project: Path) -> None:

@@ -64,6 +64,11 @@ def borrowing(book_id: int, member_id: int) -> Asked:
     return {"method": "POST", "url": "/loans", "json": body, "headers": TOKEN_HEADER}
 
 
+def returning(loan_id: int | str) -> Asked:
+    """Return the request that brings a book back."""
+    return {"method": "POST", "url": f"/loans/{loan_id}/return", "headers": TOKEN_HEADER}
+
+
 def bearing(asked: Asked, headers: dict[str, str]) -> Asked:
     """Return a request with other headers, and so without the token."""
     return {**asked, "headers": headers}
@@ -75,6 +80,11 @@ def said(response: Response) -> Any:
     packed = "msgpack" in response.headers["Content-Type"]
     content = msgspec.msgpack.decode(response.content) if packed else response.json()
     return content.get("items", content)
+
+
+def is_done(response: Response) -> bool:
+    """Return whether it was done as asked."""
+    return response.is_success
 
 
 def is_conflict(response: Response) -> bool:

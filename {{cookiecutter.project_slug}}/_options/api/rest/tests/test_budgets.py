@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.app import build_app
 from app.kit.database import Database
-from app.main import MODULES
+from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, Budgets, WithinBudget, client_of, make_settings
 from tests.standin import standing_in
 

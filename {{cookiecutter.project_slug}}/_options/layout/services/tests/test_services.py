@@ -11,11 +11,24 @@ import tomllib
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.conftest import TOKEN, TOKEN_HEADER, NewDatabase
+from tests.door import (
+    Asked,
+    adding_book,
+    adding_member,
+    book_at,
+    borrowing,
+    changing_book,
+    is_done,
+    loans_at,
+    returning,
+    said,
+)
 from tests.polling import until
 from tests.server import PROJECT, STOP_SECONDS, Server, free_port, run, running, serving
 
@@ -67,15 +80,20 @@ class Service:
         with running("worker", PROJECT, self._main, **self._settings) as worker:
             yield worker
 
-    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+    def ask(self, asked: Asked) -> httpx.Response:
         """Return the answer to a request."""
-        return CLIENT.request(method, f"{self.address}{path}", json=body)
+        here: Asked = {**asked, "url": f"{self.address}{asked['url']}"}
+        return CLIENT.request(**here)
 
-    def must(self, method: str, path: str, body: object = None) -> dict[str, int | str]:
-        """Return the content of the answer to a request that succeeds."""
-        answer = self.ask(method, path, body)
-        assert answer.is_success, answer.text
-        return answer.json()
+    def do(self, asked: Asked) -> Any:
+        """Return what a request that succeeds has made."""
+        answer = self.ask(asked)
+        assert is_done(answer), answer.text
+        return said(answer)
+
+    def read(self, path: str) -> Any:
+        """Return what is at `path`."""
+        return said(CLIENT.get(f"{self.address}{path}"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -88,23 +106,23 @@ def services(request: pytest.FixtureRequest) -> tuple[Service, Service]:
 
 
 def add_book(catalog: Service, title: str = "Kindred", copies: int = 1) -> int:
-    return int(catalog.must("POST", "/books", {"title": title, "author": "Octavia E. Butler", "copies": copies})["id"])
+    return int(catalog.do(adding_book(title=title, author="Octavia E. Butler", copies=copies))["id"])
 
 
 def add_member(lending: Service) -> int:
-    return int(lending.must("POST", "/members", {"name": "Ada Byron", "email": "ada@example.org"})["id"])
+    return int(lending.do(adding_member(name="Ada Byron", email="ada@example.org"))["id"])
 
 
-def becomes(service: Service, path: str, field: str, value: object) -> Callable[[], Awaitable[bool]]:
+def is_available(catalog: Service, book: int, copies: int) -> Callable[[], Awaitable[bool]]:
     async def has_become() -> bool:
-        return service.must("GET", path)[field] == value
+        return catalog.read(book_at(book))["available"] == copies
 
     return has_become
 
 
 def can_borrow(lending: Service, book: int, member: int) -> Callable[[], Awaitable[bool]]:
     async def has_borrowed() -> bool:
-        return lending.ask("POST", "/loans", {"book_id": book, "member_id": member}).status_code == 201
+        return is_done(lending.ask(borrowing(book, member)))
 
     return has_borrowed
 
@@ -117,17 +135,15 @@ async def test_a_book_of_one_service_is_lent_by_the_other_and_both_know(services
             stack.enter_context(service.worker())
         book, member = add_book(catalog, copies=2), add_member(lending)
         await until(can_borrow(lending, book, member))
-        await until(becomes(catalog, f"/books/{book}", "available", 1))
-        catalog.must("PATCH", f"/books/{book}", {"title": "Fledgling"})
+        await until(is_available(catalog, book, 1))
+        catalog.do(changing_book(book, title="Fledgling"))
 
         async def is_renamed() -> bool:
-            loans = lending.ask("GET", f"/members/{member}/loans").json()["items"]
-            return loans[0]["book"]["title"] == "Fledgling"
+            return lending.read(loans_at(member))[0]["book"]["title"] == "Fledgling"
 
         await until(is_renamed)
-        loan = lending.ask("GET", f"/members/{member}/loans").json()["items"][0]["id"]
-        lending.must("POST", f"/loans/{loan}/return")
-        await until(becomes(catalog, f"/books/{book}", "available", 2))
+        lending.do(returning(lending.read(loans_at(member))[0]["id"]))
+        await until(is_available(catalog, book, 2))
 
 
 async def test_each_serves_its_own_operations_while_the_other_is_dead_and_nothing_is_lost(
@@ -139,22 +155,21 @@ async def test_each_serves_its_own_operations_while_the_other_is_dead_and_nothin
         with lending.started() as victim:
             book, member = add_book(catalog, copies=3), add_member(lending)
             await until(can_borrow(lending, book, member))
-            await until(becomes(catalog, f"/books/{book}", "available", 2))
+            await until(is_available(catalog, book, 2))
             victim.process.kill()
         later = add_book(catalog, "Dawn")
         for title in ("Adulthood Rites", "Imago"):
-            assert catalog.must("PATCH", f"/books/{later}", {"title": title})["title"] == title
-        assert catalog.must("GET", f"/books/{book}")["available"] == 2
+            catalog.do(changing_book(later, title=title))
+            assert catalog.read(book_at(later))["title"] == title
+        assert catalog.read(book_at(book))["available"] == 2
     with lending.started():
-        assert lending.ask("POST", "/loans", {"book_id": book, "member_id": member}).status_code == 201
-        loans = lending.ask("GET", f"/members/{member}/loans").json()["items"]
-        lending.must("POST", f"/loans/{loans[0]['id']}/return")
-        lending.must("POST", f"/loans/{loans[1]['id']}/return")
+        lending.do(borrowing(book, member))
+        for loan in lending.read(loans_at(member)):
+            lending.do(returning(loan["id"]))
         with catalog.started():
-            await until(becomes(catalog, f"/books/{book}", "available", 3), CATCH_UP_SECONDS)
+            await until(is_available(catalog, book, 3), CATCH_UP_SECONDS)
             await until(can_borrow(lending, later, member), CATCH_UP_SECONDS)
-            titles = [loan["book"]["title"] for loan in lending.ask("GET", f"/members/{member}/loans").json()["items"]]
-            assert titles[-1] == "Imago"
+            assert lending.read(loans_at(member))[-1]["book"]["title"] == "Imago"
 
 
 async def test_what_a_service_missed_comes_in_few_calls(services: tuple[Service, Service]) -> None:
@@ -162,7 +177,7 @@ async def test_what_a_service_missed_comes_in_few_calls(services: tuple[Service,
     with catalog.started():
         books = [add_book(catalog, f"Volume {number}") for number in range(60)]
         for book in books:
-            catalog.must("PATCH", f"/books/{book}", {"copies": 2})
+            catalog.do(changing_book(book, copies=2))
         with lending.started() as server:
             member = add_member(lending)
             for book in books:

@@ -15,7 +15,7 @@ import msgspec
 from cronsim import CronSim, CronSimError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit.jobs.inbox import NewJob, bring_forward, put
+from app.kit.jobs.inbox import NewJob, put
 
 Work: TypeAlias = Callable[..., Awaitable[None]]
 

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.kit.app import build_app
-from app.main import MODULES
+from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.jobsite import Site
 

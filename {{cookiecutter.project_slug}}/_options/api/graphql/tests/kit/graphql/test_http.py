@@ -9,7 +9,7 @@ from httpx import AsyncClient
 
 from app.catalog import queries, service
 from app.kit.app import build_app
-from app.main import MODULES
+from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.door import A_WRITE, BOOKS, adding_book, getting, operation, said
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from app.kit.graphql.controller import sdl
-from app.main import MODULES
+from tests.modules import MODULES
 
 FILE = Path("schema.graphql")
 
