@@ -2,7 +2,7 @@
 
 import gc
 import inspect
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
@@ -81,13 +81,7 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     deferral = new_deferral(settings, database.write)
     worker = Worker(
         database,
-        jobs.by_name(
-            [
-                *facts.JOBS,
-                *(consumer.tell for consumer in consumers),
-                *(job for module in modules for job in module.jobs),
-            ]
-        ),
+        _jobs(modules, consumers),
         wakeups,
         lease_seconds=settings.job_lease_seconds,
         choose_start=deferral.start_for,
@@ -169,6 +163,11 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     handler = Edge(handler, settings.request_seconds)
     app.asgi_handler = RequestLog(handler, metrics.note_request, every=settings.log_every, count_queries=count_queries)
     return app
+
+
+def _jobs(modules: Sequence[Module], consumers: Sequence[events.Consumer]) -> Mapping[str, jobs.Job]:
+    declared = (job for module in modules for job in module.jobs)
+    return jobs.by_name([*facts.JOBS, *(consumer.tell for consumer in consumers), *declared])
 
 
 def _systems(settings: Settings, modules: Sequence[Module]) -> list[System]:

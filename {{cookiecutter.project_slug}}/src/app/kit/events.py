@@ -89,7 +89,6 @@ def receivers(secret: str, modules: Collection[str]) -> Sequence[HTTPRouteHandle
     It answers 202 once the facts are written down; 401 to a wrong or old signature, 400 to what is no delivery, 421 to
     one for a module that is not here.
     """
-
     if not secret:
         return []
 

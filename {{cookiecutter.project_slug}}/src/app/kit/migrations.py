@@ -22,7 +22,6 @@ class MigrationFailed(Exception):
     """Alembic can't do what it was asked for; the message is its own."""
 
 
-
 async def migrate(database_url: str, modules: Iterable[str]) -> None:
     """Bring the tables of the kit and of `modules` to their newest version."""
     await _with_each(database_url, (KIT, *modules), lambda config: command.upgrade(config, "head"))
