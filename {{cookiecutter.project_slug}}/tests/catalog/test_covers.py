@@ -101,7 +101,7 @@ async def test_while_the_library_is_down_books_do_without_covers_and_it_is_left_
 
 async def test_a_kept_cover_is_on_the_book_until_its_isbn_changes(database_url: str, client: AsyncClient) -> None:
     book = await add(client)
-    await keep(database_url, book["id"])
+    await keep(database_url, int(book["id"]))
     await client.request(**changing_book(book["id"], title=book["title"], isbn=ISBN))
     assert said(await client.get(BOOKS)) == [book | {COVER_URL: COVER}]
     await client.request(**changing_book(book["id"], isbn="9780061054884"))
@@ -110,5 +110,5 @@ async def test_a_kept_cover_is_on_the_book_until_its_isbn_changes(database_url: 
 
 async def test_a_cover_that_was_looked_up_for_another_isbn_is_not_kept(database_url: str, client: AsyncClient) -> None:
     book = await add(client)
-    await keep(database_url, book["id"], "9780061054884")
+    await keep(database_url, int(book["id"]), "9780061054884")
     assert said(await client.get(book_at(book["id"]))) == book
