@@ -27,6 +27,8 @@ JSON = st.recursive(
     max_leaves=5,
 )
 
+VALUES = st.text(max_size=20) | st.integers() | st.integers(-1, 101) | JSON
+
 
 @st.composite
 def persisted(draw: st.DrawFn) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def persisted(draw: st.DrawFn) -> dict[str, Any]:
     file, variables = draw(st.sampled_from(list(OPERATIONS.values())))
     text = text_of(file)
     names = [part.partition(":")[0] for part in text.partition("{")[0].split("$")[1:]]
-    given = {name: draw(JSON) for name in draw(st.lists(st.sampled_from(names), max_size=1))} if names else {}
+    given = {name: draw(VALUES) for name in draw(st.lists(st.sampled_from(names), max_size=1))} if names else {}
     return {"query": text, "variables": {**variables, **given}}
 
 
