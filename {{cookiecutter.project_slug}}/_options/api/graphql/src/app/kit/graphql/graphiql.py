@@ -26,4 +26,4 @@ def read() -> str:
 def answer(page: str) -> Response[str]:
     """Return the answer that has the page."""
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"}
-    return Response(page, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(page, media_type="text/html", headers=headers)
