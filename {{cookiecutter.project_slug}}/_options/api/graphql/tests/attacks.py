@@ -13,6 +13,7 @@ ATTACKS: dict[str, str] = {
     + " ".join(f"a{n}: id" for n in range(10))
     + " }",
     "a field five hundred times": "{ books { nodes { " + "id " * 500 + "} } }",
+    "a schema's field five hundred times": "{ __schema { types { " + "name " * 500 + "} } }",
     "a list fifty times": "{ " + f"books {{ {NODES} }} " * 50 + "}",
     "a fragment that is itself": "{ books { nodes { ...F } } } fragment F on Book { id ...F }",
     "fragments in a circle": "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",

@@ -40,7 +40,7 @@ class GraphqlPart(Part):
         schema = new_schema([part.query for part in parts], [part.mutation for part in parts])
         engine = Engine(schema, [part.operations for part in parts], settings)
         engine.persisted.read()
-        return _controller(engine, explore=settings.graphql_explore)
+        return _controller(engine, graphiql.read() if settings.graphql_explore else "")
 
 
 def sdl(modules: Sequence[Module]) -> str:
@@ -50,7 +50,7 @@ def sdl(modules: Sequence[Module]) -> str:
     return new_schema([part.query for part in parts], [part.mutation for part in parts]).as_str() + "\n"
 
 
-def _controller(engine: Engine, *, explore: bool) -> type[Controller]:
+def _controller(engine: Engine, page: str) -> type[Controller]:
     class Graphql(Controller):
         """GraphQL over HTTP."""
 
@@ -58,10 +58,10 @@ def _controller(engine: Engine, *, explore: bool) -> type[Controller]:
         tags = ("graphql",)
 
         @get(cached=engine.persisted, summary="Query", response_description="What GraphQL answers.")
-        async def query(self, request: AnyRequest, read: Reads, write: Writes) -> Response[bytes]:
+        async def query(self, request: AnyRequest, read: Reads, write: Writes) -> Response[bytes] | Response[str]:
             """Answer the operation in `query`, or the persisted one in `extensions`, with its `variables`."""
-            if explore and graphiql.is_asked_for(request):
-                return graphiql.page()
+            if page and graphiql.is_asked_for(request):
+                return graphiql.answer(page)
             query_string = request.scope["query_string"]
             return await _answer(engine, request, lambda: from_query(query_string), _context(request, read, write))
 

@@ -108,7 +108,7 @@ class Documents:
                 text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS, max_source_length=MAX_CHARACTERS
             )
             nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-            limits = Limits(self._schema, document)
+            limits = Limits(self._schema, document, explore=self._explore)
             prices = [limits.price(node) for node in nodes]
         except GraphQLError as error:
             raise Refused("GRAPHQL_PARSE_FAILED", [error]) from None

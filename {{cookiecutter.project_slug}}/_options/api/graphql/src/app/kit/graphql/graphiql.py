@@ -1,7 +1,5 @@
 """GraphiQL, Strawberry's page to try the API on: for `poe dev`, since it loads its scripts from the internet."""
 
-from functools import cache
-
 from litestar import Response
 from strawberry.http.ides import get_graphql_ide_html
 
@@ -20,12 +18,12 @@ def is_asked_for(request: AnyRequest) -> bool:
     return not request.scope["query_string"] and "text/html" in request.headers.get("accept", "")
 
 
-@cache
-def _html() -> bytes:
-    return get_graphql_ide_html().encode()
+def read() -> str:
+    """Return the page, from its file."""
+    return get_graphql_ide_html()
 
 
-def page() -> Response[bytes]:
-    """Return the page."""
+def answer(page: str) -> Response[str]:
+    """Return the answer that has the page."""
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"}
-    return Response(_html(), media_type="text/html; charset=utf-8", headers=headers)
+    return Response(page, media_type="text/html", headers=headers)

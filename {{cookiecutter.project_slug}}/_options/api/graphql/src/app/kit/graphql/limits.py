@@ -82,8 +82,12 @@ class Measure(msgspec.Struct):
 class Limits:
     """Measures the operations of one document."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
-        """Take a document as it was parsed; nothing in it need be valid. Raises Refused for too many parts."""
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, *, explore: bool) -> None:
+        """Take a document as it was parsed, nothing in it need be valid, and whether it may read the schema at length.
+
+        Raises Refused for too many parts.
+        """
+        self._explore = explore
         fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
         others = len(document.definitions) - len(fragments)
         if len(fragments) > MAX_FRAGMENTS or others > MAX_OPERATIONS:
@@ -131,7 +135,7 @@ class Limits:
 
     def _field(self, node: FieldNode, kind: GraphQLNamedType | None) -> Measure:
         asked = Measure(depth=1, fields=1, aliases=int(node.alias is not None), price=Price(1))
-        if node.selection_set is None or node.name.value.startswith("__"):  # the schema, where it may be read at all
+        if node.selection_set is None or (self._explore and node.name.value.startswith("__")):
             return asked
         field = kind.fields.get(node.name.value) if isinstance(kind, GraphQLObjectType) else None
         inner = self._measure(node.selection_set, Counter(), field and get_named_type(field.type))

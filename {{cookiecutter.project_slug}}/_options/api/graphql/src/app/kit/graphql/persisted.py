@@ -79,11 +79,9 @@ class Persisted:
         except Refused:
             return _Known("", None)
         operation = self._operations.get(request.hash)
-        return (
-            _Known(operation.name, operation.kept(self._schema, request.hash, request.variables or {}))
-            if operation
-            else _Known("", None)
-        )
+        if operation is None:
+            return _Known("", None)
+        return _Known(operation.name, operation.kept(self._schema, request.hash, request.variables or {}))
 
 
 def address_of(text: str, **variables: object) -> str:
