@@ -228,8 +228,9 @@ def assert_shown(text: str, project: Path) -> None:
     assert (paragraph.children[0].type, paragraph.children[0].content) == ("text", text)
 
 
-def test_every_name_that_means_something_else_is_reserved(bake: Bake) -> None:
-    project = bake({})
+@pytest.mark.parametrize("layout", CHOICES["layout"])
+def test_every_name_that_means_something_else_is_reserved(bake: Bake, layout: str) -> None:
+    project = bake({"layout": layout})
     subprocess.run([COOKIECUTTER.with_name("uv"), "lock", "--quiet"], cwd=project, check=True)
     locked = tomllib.loads((project / "uv.lock").read_text(encoding="utf-8"))["package"]
     taken = {

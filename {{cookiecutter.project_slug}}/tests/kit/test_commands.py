@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import TOKEN
 from tests.door import BOOKS, DOOR, adding_book, bearing, book_at, said
 from tests.modules import MODULES
+from tests.polling import until
 from tests.server import PROJECT, free_port, run, serving
 
 
@@ -52,6 +53,32 @@ def test_dev_prints_its_addresses_and_ends_well_on_ctrl_c(folder: Path) -> None:
         output = server.output()
     for path in (DOOR, "/docs", "/health/ready"):
         assert f"{server.address}{path}" in output
+
+
+async def test_a_server_ends_with_the_process_that_watches_its_code(folder: Path) -> None:
+    with serving("dev", folder) as server:
+        server.process.kill()
+
+        async def is_gone() -> bool:
+            return not listens(server.address)
+
+        await until(is_gone)
+
+
+def listens(address: str) -> bool:
+    """Return whether somebody answers there."""
+    try:
+        return httpx.get(f"{address}/health/live").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_of_two_first_starts_at_once_both_find_complete_settings(folder: Path) -> None:
+    with ThreadPoolExecutor() as both:
+        ended = [both.submit(run, "jobs", folder=folder) for _ in range(2)]
+    assert [start.result()[2] for start in ended if "API_TOKEN" in start.result()[2]] == []
+    assert sum("Made .env" in start.result()[1] for start in ended) == 1
+    assert [path.name for path in folder.glob(".env*")] in ([".env", ".env.example"], [".env.example", ".env"])
 
 
 def test_the_production_server_ends_well_on_ctrl_c(sqlite_database_url: str) -> None:
@@ -107,6 +134,9 @@ def test_a_taken_port_is_one_clear_line(folder: Path, verb: str) -> None:
         ({"RATE_LIMIT": "0/minute"}, "RATE_LIMIT is wrong"),
         ({"REQUEST_SECONDS": "0"}, "REQUEST_SECONDS is wrong"),
         ({"TRUSTED_PROXIES": "10.0.0.0/8, proxy"}, "TRUSTED_PROXIES is wrong in .env or the environment: 'proxy' does"),
+        ({"EVENTS_TO": "http://127.0.0.1:8001"}, "EVENTS_TO is wrong in .env or the environment: write name=http://"),
+        ({"EVENTS_TO": "search=127.0.0.1"}, "EVENTS_TO is wrong in .env or the environment: write name=http://"),
+        ({"EVENTS_TO": "search=http://127.0.0.1", "EVENTS_SECRET": "short"}, "EVENTS_SECRET is wrong"),
         ({"DATABASE_URL": "sqlite:///app.db?mode=ro"}, "DATABASE_URL of SQLite takes nothing after `?`"),
         ({"DATABASE_URL": "sqlite:///.env.example"}, "the database of DATABASE_URL can't be used: (sqlite3.Database"),
         ({"HOST": "badhostä.."}, "can't listen on http://badhostä.."),
