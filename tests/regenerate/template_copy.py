@@ -27,9 +27,11 @@ def make(folder: Path) -> None:
     (base / LOGO).write_bytes(bytes(range(256)))
     _git(folder, "init", "--quiet", "--initial-branch=main")
     _tag(folder, NOW)
-    for old, new in MOVES.items():
-        (base / new).parent.mkdir(parents=True, exist_ok=True)
-        (base / old).rename(base / new)
+    for part in (base, *base.glob("_options/*/*")):
+        for old, new in MOVES.items():
+            if (part / old).exists():
+                (part / new).parent.mkdir(parents=True, exist_ok=True)
+                (part / old).rename(part / new)
     _replace(base / "README.md", "## Start", "## Start it, in folders")
     _tag(folder, MOVED)
     _git(folder, "checkout", "--quiet", NOW)
