@@ -1,7 +1,7 @@
 # Three commands, from nothing but Python 3.11 or newer, git and make (and wrk, for the last).
 #   make demo    generate a project with the default answers into demo/, install it, start it
 #   make test    everything a change of the template must pass
-#   make bench   what a read costs, beside the same read as FastAPI templates write it
+#   make bench   what a read, a start, the whole journey and each practice cost; some twenty minutes
 # PYTHON names the interpreter to use where python3 is too old.
 
 PYTHON ?= python3
@@ -31,7 +31,9 @@ test: .venv/ready
 
 bench: .venv/ready
 	@.venv/bin/uv pip install --quiet --group benchmarks
-	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.reads
+	@for part in reads start peers practices; do \
+		.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.$$part || exit 1; \
+	done
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This needs Python 3.11 or newer, and %s is %d.%d: name a newer one with make PYTHON=..." % (sys.executable, *sys.version_info[:2]))'
