@@ -46,20 +46,29 @@ class Visitor(FastHttpUser):
     ) -> Answer:
         """Send a request to `module` and return its answer, which counts as `operation`.
 
-        A status of 400 and more is a failure, except for the `expected` ones.
+        The method is what the operation's name begins with, else POST for what has a body. A status of 400 and more
+        is a failure, except for the `expected` ones; so is what `fault` finds.
         """
         address = self.addresses.get(module) or self.addresses["*"]
+        method, _, named = operation.partition(" ")
         with self.client.request(
-            operation.partition(" ")[0],
+            method if named else "POST" if body else "GET",
             address + path,
             name=operation,
             headers=dict(headers),
             json=body,
             catch_response=True,
         ) as response:
+            content = response.content or b""
             ok = 0 < response.status_code < BAD_REQUEST
-            if ok or response.status_code in expected:
-                response.success()
-            else:
+            if not ok and response.status_code not in expected:
                 response.failure(f"{response.status_code or response.error}")
-            return Answer(response.status_code, response.headers or {}, response.content or b"", ok=ok)
+            elif fault := self.fault(content):
+                response.failure(fault)
+            else:
+                response.success()
+            return Answer(response.status_code, response.headers or {}, content, ok=ok)
+
+    def fault(self, _content: bytes) -> str:
+        """Return what is wrong with an answer whose status says that it is right; empty for nothing."""
+        return ""
