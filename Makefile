@@ -2,7 +2,7 @@
 #   make demo    generate a project into demo/, install it, start it; LAYOUT=services and API=graphql for the others
 #   make test    everything a change of the template must pass
 #   make images  build and run an image of each layout (wants root, buildah and debootstrap)
-#   make bench   what a read costs, beside the same read as FastAPI templates write it; what each layout costs
+#   make bench   what a read, a start, the whole journey, each layout and each practice cost; some twenty minutes
 # PYTHON names the interpreter to use where python3 is too old.
 
 PYTHON ?= python3
@@ -37,8 +37,9 @@ images: .venv/ready
 
 bench: .venv/ready
 	@.venv/bin/uv pip install --quiet --group benchmarks
-	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.reads
-	@.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.layouts
+	@for part in reads start peers layouts practices; do \
+		.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.$$part || exit 1; \
+	done
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("This needs Python 3.11 or newer, and %s is %d.%d: name a newer one with make PYTHON=..." % (sys.executable, *sys.version_info[:2]))'

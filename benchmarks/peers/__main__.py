@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.markers import show
 from benchmarks.servers import BenchmarkError, Server, generate_project, run_in, sample_database, serving
 
 HERE = Path(__file__).parent
@@ -108,9 +109,9 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             costs = measure(Path(folder))
+        show("peers", "benchmarks/peers.md", table(costs), __doc__)
     except BenchmarkError as error:
         sys.exit(f"error: {error}")
-    print(table(costs))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ INSERT INTO peer.member (id, name, email) SELECT id, name, email FROM lending_me
 INSERT INTO peer.loan (id, book_id, member_id, borrowed_at, due_on, returned_at)
     SELECT id, book_id, member_id, borrowed_at, due_on, returned_at FROM lending_loan;
 SELECT setval('peer.author_id_seq', (SELECT max(id) FROM peer.author));
+INSERT INTO peer.author (name) VALUES ('Load Test') ON CONFLICT DO NOTHING;
 SELECT setval('peer.book_id_seq', (SELECT max(id) FROM peer.book));
 SELECT setval('peer.member_id_seq', (SELECT max(id) FROM peer.member));
 SELECT setval('peer.loan_id_seq', (SELECT max(id) FROM peer.loan))

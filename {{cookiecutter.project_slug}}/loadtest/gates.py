@@ -10,7 +10,7 @@ from loadtest.instance import PROJECT, LoadTestError
 from loadtest.result import Operation, Result
 
 TOLERANCE = 0.25
-"""How much more than in the baseline p95 and CPU time may be: on one machine, runs differ by about half of that."""
+"""How much more than in the baseline p95 and CPU time may be; CPU time of the same code differs by a third of that."""
 ENOUGH = 100
 """Requests of an operation below which its p95, and how many of them the cache answered, say nothing."""
 HITS, BYTES = "hits", "bytes"

@@ -1,51 +1,32 @@
 """What visitors do over GraphQL: browse, search, read, borrow, return; now and then a book is added or changed.
 
-Queries are the project's own persisted ones, asked for by GET, as an application of its own would; what changes
-something is sent as text.
+Queries are persisted ones, asked for by GET, so that they can be cached; mutations are sent by POST.
 """
 
 import itertools
 import json
 import random
+from collections.abc import Mapping
 from hashlib import sha256
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from locust import between, task
 
-from loadtest.visitor import Visitor
+from loadtest.instance import PROJECT
+from loadtest.visitor import NOTHING, Visitor
 
 BOOKS = 400
 MEMBERS = 50
 WORDS = ("amber", "bridge", "forest", "garden", "harbour", "quiet", "winter", "witness")
-OK, NOT_MODIFIED = 200, 304
+NOT_MODIFIED = 304
 NUMBERS = itertools.count(1)
-
-
-class Operation:
-    """One of the project's own operations: its name, the module that serves it, and its text."""
-
-    def __init__(self, module: str, name: str) -> None:
-        spec = find_spec(f"app.{module}")
-        folder = Path(spec.origin if spec and spec.origin else "").parent
-        file = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
-        self.module = module
-        self.name = name
-        self.text = (folder / "operations" / f"{file}.graphql").read_text(encoding="utf-8")
-        self.extensions = {"persistedQuery": {"version": 1, "sha256Hash": sha256(self.text.encode()).hexdigest()}}
-
-    def address(self, variables: dict[str, Any]) -> str:
-        """Return where its answer is found, for a query."""
-        given = {"variables": variables, "extensions": self.extensions}
-        return f"/graphql?{urlencode({name: json.dumps(value) for name, value in given.items()})}"
-
-
-BOOKS_QUERY, BOOK_QUERY = Operation("catalog", "Books"), Operation("catalog", "Book")
-ADD_BOOK, CHANGE_BOOK = Operation("catalog", "AddBook"), Operation("catalog", "ChangeBook")
-LOANS_QUERY, ADD_MEMBER = Operation("lending", "MemberLoans"), Operation("lending", "AddMember")
-BORROW, GIVE_BACK = Operation("lending", "Borrow"), Operation("lending", "GiveBack")
+FOLDERS = (PROJECT / "src" / "app", *(PROJECT / "services").glob("*/src/app"))
+DOCUMENTS = {
+    path.stem: path.read_text(encoding="utf-8") for folder in FOLDERS for path in folder.glob("*/operations/*.graphql")
+}
+"""The operations that the server knows, by the names of their files."""
+DOOR = "/graphql"
 
 
 class Reader(Visitor):
@@ -62,31 +43,31 @@ class Reader(Visitor):
         """Read the list from its begin, a few pages of it."""
         after = None
         for _ in range(random.randint(1, 3)):
-            page = self.read(BOOKS_QUERY, after=after)
-            if page is None or not page["pageInfo"]["hasNextPage"]:
+            page = self.read("books", first=20, after=after)
+            if page is None or not page["books"]["pageInfo"]["hasNextPage"]:
                 return
-            after = page["pageInfo"]["endCursor"]
+            after = page["books"]["pageInfo"]["endCursor"]
 
     @task(3)
     def search(self) -> None:
         """Look for a word and read the first book found."""
-        page = self.read(BOOKS_QUERY, search=random.choice(WORDS))
-        for book in (page or {"nodes": []})["nodes"][:1]:
-            self.read(BOOK_QUERY, id=book["id"])
+        page = self.read("books", search=random.choice(WORDS)) or {"books": {"nodes": []}}
+        for book in page["books"]["nodes"][:1]:
+            self.read("book", id=book["id"])
 
     @task(8)
     def look_at_a_book(self) -> None:
         """Read one book: a few are asked for often, and most of them seldom."""
-        self.read(BOOK_QUERY, id=str(int(BOOKS ** random.random())))
+        self.read("book", id=str(int(BOOKS ** random.random())))
 
     @task(1)
     def borrow_and_return(self) -> None:
         """Borrow a book, look at one's loans, bring it back; that all copies are out is an answer too."""
         member = str(random.randint(1, MEMBERS))
-        borrowed = self.write(BORROW, bookId=str(random.randint(1, BOOKS)), memberId=member)
-        self.call(LOANS_QUERY.module, LOANS_QUERY.name, LOANS_QUERY.address({"id": member}), headers=self.bearer)
-        if borrowed is not None and "loan" in borrowed:
-            self.write(GIVE_BACK, loanId=borrowed["loan"]["id"])
+        lent = self.write("lending", "borrow", bookId=str(random.randint(1, BOOKS)), memberId=member)
+        self.read("member_loans", "lending", self.bearer, id=member)
+        if lent and "loan" in lent["borrow"]:
+            self.write("lending", "give_back", loanId=lent["borrow"]["loan"]["id"])
 
     @task(1)
     def keep_the_catalogue(self) -> None:
@@ -94,34 +75,42 @@ class Reader(Visitor):
         name = f"{random.getrandbits(48):x}-{next(NUMBERS)}"
         match random.randrange(3):
             case 0:
-                self.write(ADD_BOOK, book={"title": f"Volume {name}", "author": "Load Test"})
+                self.write("catalog", "add_book", book={"title": f"Volume {name}", "author": "Load Test"})
             case 1:
-                self.write(ADD_MEMBER, member={"name": "Load Test", "email": f"{name}@example.org"})
+                self.write("lending", "add_member", member={"name": "Load Test", "email": f"{name}@example.org"})
             case _:
-                self.write(CHANGE_BOOK, id=str(random.randint(1, BOOKS)), change={"copies": random.randint(50, 60)})
+                change = {"copies": random.randint(50, 60)}
+                self.write("catalog", "change_book", id=str(random.randint(1, BOOKS)), change=change)
 
-    def problem(self, status: int, content: bytes) -> str | None:
-        """Return what is wrong with an answer: 200 may hold errors too."""
-        if status == OK and (errors := json.loads(content).get("errors")):
-            return str(errors[0]["message"])
-        return super().problem(status, content)
+    def read(
+        self, document: str, module: str = "catalog", headers: Mapping[str, str] = NOTHING, **variables: object
+    ) -> Any:
+        """Return the data of a persisted query; None where it failed or where the reader has it already."""
+        text = DOCUMENTS[document]
+        extensions = {"persistedQuery": {"version": 1, "sha256Hash": sha256(text.encode()).hexdigest()}}
+        given = {name: value for name, value in variables.items() if value is not None}
+        path = f"{DOOR}?{urlencode({'variables': json.dumps(given), 'extensions': json.dumps(extensions)})}"
+        known = self.seen.get(path) if random.random() < 1 / 2 else None
+        condition = {"If-None-Match": known} if known else {}
+        answer = self.call(module, _name(document), path, headers={**headers, **condition})
+        self.seen[path] = answer.headers.get("ETag", "")
+        return answer.json().get("data") if answer.ok and answer.status != NOT_MODIFIED else None
 
-    def read(self, operation: Operation, **variables: Any) -> Any:
-        """Return the answer to a query; None where it failed or where the reader has it already."""
-        address = operation.address(variables)
-        known = self.seen.get(address)
-        condition = {"If-None-Match": known} if known and random.random() < 1 / 2 else {}
-        answer = self.call(operation.module, operation.name, address, headers=condition)
-        self.seen[address] = answer.headers.get("ETag", "")
-        if not answer.ok or answer.status == NOT_MODIFIED:
-            return None
-        return next(iter(answer.json()["data"].values()))
+    def write(self, module: str, document: str, **variables: object) -> Any:
+        """Return the data of a mutation; None where it failed."""
+        body = {"query": DOCUMENTS[document], "variables": variables}
+        answer = self.call(module, _name(document), DOOR, body=body, headers=self.bearer)
+        return answer.json().get("data") if answer.ok else None
 
-    def write(self, operation: Operation, **variables: Any) -> Any:
-        """Return what a mutation says; None where it failed."""
-        body = {"query": operation.text, "variables": variables}
-        answer = self.call(operation.module, operation.name, "/graphql", body=body, headers=self.bearer, method="POST")
-        return next(iter(answer.json()["data"].values())) if answer.ok else None
+    def fault(self, content: bytes) -> str:
+        """Return the first error of an answer, which has the status 200 all the same."""
+        errors = json.loads(content).get("errors") if content else None
+        return errors[0]["message"] if errors else ""
+
+
+def _name(document: str) -> str:
+    """Return the name of the operation in a file, as budgets.toml has it: `give_back` holds `GiveBack`."""
+    return "".join(part.title() for part in document.split("_"))
 
 
 VISITORS = [Reader]

@@ -79,8 +79,7 @@ class Reader(Visitor):
     def write(self, operation: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Send `body` with the token to the module that `operation` belongs to."""
         module = "catalog" if "/books" in operation else "lending"
-        method = operation.partition(" ")[0]
-        return self.call(module, operation, path, body=body, headers=self.bearer, expected=(CONFLICT,), method=method)
+        return self.call(module, operation, path, body=body, headers=self.bearer, expected=(CONFLICT,))
 
 
 VISITORS = [Reader]
