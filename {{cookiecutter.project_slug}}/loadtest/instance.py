@@ -17,12 +17,12 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
+from loadtest.processes import PROCESSES
+
 PROJECT = Path(__file__).parents[1]
 START_SECONDS = 60
 STOP_SECONDS = 15
 OK = 200
-PROCESSES = {"*": "app.main"}
-"""What to start, by the module whose requests it serves: here one process serves them all."""
 
 
 class LoadTestError(Exception):
@@ -67,26 +67,26 @@ def fresh_instance(
 
     `under` are arguments of Python that run its servers under a profiler.
     """
-    token = secrets.token_urlsafe(32)
+    addresses = {module: f"http://127.0.0.1:{free_port()}" for module in processes}
+    instance = Instance(addresses, secrets.token_urlsafe(32))
+    shared = {
+        "API_TOKEN": instance.token,
+        # Where there are several, each tells the others what happens.
+        "EVENTS_TO": ",".join(f"{module}={address}" for module, address in addresses.items()),
+        "EVENTS_SECRET": secrets.token_urlsafe(32),
+        "HOST": "127.0.0.1",
+        "LOG_LEVEL": "warning",
+        "RATE_LIMIT": "1000000/second",  # the throttle is on, and the load stays below it
+        "WORKER_INSIDE": "true",
+        **settings,
+    }
     with tempfile.TemporaryDirectory(prefix="loadtest-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
-        instance = Instance({}, token)
         for module, main in processes.items():
-            own = {
-                "API_TOKEN": token,
-                "DATABASE_URL": f"sqlite:///{folder}/{main}.db",
-                "HOST": "127.0.0.1",
-                "PORT": str(free_port()),
-                "LOG_LEVEL": "warning",
-                "RATE_LIMIT": "1000000/second",  # the throttle is on, and the load stays below it
-                "WORKER_INSIDE": "true",
-                **settings,
-            }
+            address = addresses[module]
+            own = {"DATABASE_URL": f"sqlite:///{folder}/{main}.db", "PORT": address.rpartition(":")[2], **shared}
             for verb in ("migrate", "seed"):
                 _run(main, verb, own)
-            instance.addresses[module] = f"http://127.0.0.1:{own['PORT']}"
-            instance.pids.append(
-                stack.enter_context(_serving([*under, "-m", main, "serve"], own, instance.addresses[module]))
-            )
+            instance.pids.append(stack.enter_context(_serving([*under, "-m", main, "serve"], own, address)))
         yield instance
 
 
