@@ -23,6 +23,7 @@ PROJECT = Path(__file__).parents[1]
 START_SECONDS = 60
 STOP_SECONDS = 15
 OK = 200
+EVERY = "*"
 
 
 class LoadTestError(Exception):
@@ -67,28 +68,26 @@ def fresh_instance(
 
     `under` are arguments of Python that run its servers under a profiler.
     """
-    token = secrets.token_urlsafe(32)
+    addresses = {module: f"http://127.0.0.1:{free_port()}" for module in processes}
+    instance = Instance(addresses, secrets.token_urlsafe(32))
+    shared = {
+        "API_TOKEN": instance.token,
+        # Where there are several, each tells the others what happens.
+        "EVENTS_TO": ",".join(f"{name}={address}" for name, address in addresses.items() if name != EVERY),
+        "EVENTS_SECRET": secrets.token_urlsafe(32),
+        "HOST": "127.0.0.1",
+        "LOG_LEVEL": "warning",
+        "RATE_LIMIT": "1000000/second",  # the throttle is on, and the load stays below it
+        "WORKER_INSIDE": "true",
+        **settings,
+    }
     with tempfile.TemporaryDirectory(prefix="loadtest-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
-        instance = Instance({module: f"http://127.0.0.1:{free_port()}" for module in processes}, token)
-        others = {"EVENTS_TO": ",".join(f"{module}={address}" for module, address in instance.addresses.items())}
-        apart = {**others, "EVENTS_SECRET": secrets.token_urlsafe(32)} if len(processes) > 1 else {}
         for module, main in processes.items():
-            own = {
-                "API_TOKEN": token,
-                "DATABASE_URL": f"sqlite:///{folder}/{main}.db",
-                "HOST": "127.0.0.1",
-                "PORT": instance.addresses[module].rpartition(":")[2],
-                "LOG_LEVEL": "warning",
-                "RATE_LIMIT": "1000000/second",  # the throttle is on, and the load stays below it
-                "WORKER_INSIDE": "true",
-                **apart,
-                **settings,
-            }
+            address = addresses[module]
+            own = {"DATABASE_URL": f"sqlite:///{folder}/{main}.db", "PORT": address.rpartition(":")[2], **shared}
             for verb in ("migrate", "seed"):
                 _run(main, verb, own)
-            instance.pids.append(
-                stack.enter_context(_serving([*under, "-m", main, "serve"], own, instance.addresses[module]))
-            )
+            instance.pids.append(stack.enter_context(_serving([*under, "-m", main, "serve"], own, address)))
         yield instance
 
 

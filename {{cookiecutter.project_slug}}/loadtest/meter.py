@@ -12,7 +12,7 @@ from loadtest.instance import Instance
 
 PER_OPERATION = ("seconds", "cpu_seconds", "bytes", "queries", "sql_seconds", "calls", "hits")
 IDLE_SECONDS = 2
-MOST_SECONDS_TO_SETTLE = 10
+MOST_SECONDS_TO_SETTLE = 30
 QUIET_CPU_MS = 25
 """CPU-ms per second below which nothing but the waiting itself is going on."""
 CPU, MEMORY = "process_cpu_seconds_total", "process_resident_memory_bytes"

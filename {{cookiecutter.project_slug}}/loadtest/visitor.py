@@ -69,6 +69,6 @@ class Visitor(FastHttpUser):
                 response.success()
             return Answer(response.status_code, response.headers or {}, content, ok=ok)
 
-    def fault(self, _content: bytes) -> str:
+    def fault(self, content: bytes) -> str:  # noqa: ARG002 - other doors look into it
         """Return what is wrong with an answer whose status says that it is right; empty for nothing."""
         return ""

@@ -13,11 +13,11 @@ from app.catalog.covers import cover_of, open_library
 from app.kit.app import build_app
 from app.kit.breaker import FAILURES
 from app.kit.outgoing import BadAnswer, CallFailed, System, Unavailable
-from tests.modules import MODULES
 from tests.conftest import client_of, make_settings
 from tests.door import BOOKS, adding_book, book_at, changing_book, said
 from tests.door import COVER as COVER_URL
 from tests.jobsite import Site
+from tests.modules import MODULES
 from tests.polling import until
 from tests.standin import StandIn, standing_in
 

@@ -8,10 +8,10 @@ from httpx import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.kit.app import build_app
-from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.door import ADDING, READING, adding_book, book_at
 from tests.jobsite import Site
+from tests.modules import MODULES
 from tests.standin import standing_in
 
 BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin", "isbn": "9780441478125"}

@@ -77,7 +77,8 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
     systems = _systems(settings, modules)
     context = {WAKE: wakeups.wake, VISITS: visits, SYSTEMS: {system.name: system for system in systems}}
     database = connect(settings, modules, store, consumers, **context)
-    metrics = Metrics([*systems, *(consumer.system for consumer in consumers)])
+    called = [*systems, *(consumer.system for consumer in consumers)]
+    metrics = Metrics(called)
     deferral = new_deferral(settings, database.write)
     worker = Worker(
         database,
@@ -120,10 +121,8 @@ def build_app(settings: Settings, modules: Sequence[Module], *, title: str) -> L
             yield
         await tasks.drain()
         await deferral.close()
-        for system in systems:
+        for system in called:
             await system.close()
-        for consumer in consumers:
-            await consumer.close()
         await counts.close()
         await database.close()
         await store.close()

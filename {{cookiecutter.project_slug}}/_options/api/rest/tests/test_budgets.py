@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.app import build_app
 from app.kit.database import Database
-from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, Budgets, WithinBudget, client_of, make_settings
+from tests.modules import MODULES
 from tests.standin import standing_in
 
 BOOK = {"title": "The Left Hand of Darkness", "author": "Ursula K. Le Guin", "isbn": "9780441478125"}

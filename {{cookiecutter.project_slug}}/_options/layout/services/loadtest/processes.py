@@ -1,3 +1,3 @@
-"""What a load test starts, by the module whose requests it serves: a process a service."""
+"""What a load test starts: programs, by the module whose requests they serve."""
 
 PROCESSES = {"catalog": "app.catalog.main", "lending": "app.lending.main"}

@@ -8,9 +8,9 @@ import pytest
 from httpx import AsyncClient
 
 from app.kit.app import build_app
-from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.jobsite import Site
+from tests.modules import MODULES
 
 
 async def add(client: AsyncClient, title: str, author: str = "Ursula K. Le Guin", **more: object) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from httpx import AsyncClient
 
 from app.catalog import queries, service
 from app.kit.app import build_app
-from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.door import A_WRITE, BOOKS, adding_book, getting, operation, said
+from tests.modules import MODULES
 
 TITLES = "{ books { nodes { title } } }"
 MUTATION = 'mutation { giveBack(loanId: "1") { __typename } }'

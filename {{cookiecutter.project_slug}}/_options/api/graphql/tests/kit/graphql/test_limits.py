@@ -9,9 +9,9 @@ from sqlalchemy import Engine, event
 
 from app.kit.app import build_app
 from app.kit.graphql import documents, engine
-from tests.modules import MODULES
 from tests.attacks import ATTACKS
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
+from tests.modules import MODULES
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from httpx import AsyncClient
 from app.kit.app import build_app
 from app.kit.graphql import engine
 from app.kit.graphql.persisted import BadOperation
-from tests.modules import MODULES
 from tests.conftest import TOKEN_HEADER, client_of, make_settings
 from tests.door import A_WRITE, BOOKS, adding_book, at, book_at, changing_book, said, text_of
+from tests.modules import MODULES
 
 HIT, MISS = "app; hit", "app; fwd=miss; stored"
 
