@@ -64,8 +64,9 @@ def server(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         yield process, _address(port, "catalog")
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            # Asked and not killed: the services that it started are process groups of their own.
+            process.send_signal(signal.SIGINT)
+            process.wait(STOP_SECONDS)
 
 
 def test_a_project_passes_its_own_checks(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
