@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis_graphql import mutations, queries
 
 from app.kit.graphql.controller import sdl
-from app.main import MODULES
 from tests.conftest import TOKEN, TOKEN_HEADER
 from tests.door import text_of
+from tests.modules import MODULES
 from tests.server import PROJECT, serving
 from tests.test_budgets import OPERATIONS
 
