@@ -1,5 +1,6 @@
 """Draws samples as a flame graph: each box is a function, as wide as the time spent in it and in what it called."""
 
+from collections.abc import Sequence
 from html import escape
 
 import msgspec
@@ -35,11 +36,13 @@ class Frame(msgspec.Struct):
         return f"{self.class_name}.{self.function}" if self.class_name else self.function
 
 
-def flame_graph(session: bytes, title: str) -> str:
-    """Return a page that draws the part of a pyinstrument session (JSON) that the event loop ran."""
-    root = msgspec.convert(msgspec.json.decode(session)["root_frame"], Frame)
-    loop = _event_loop(root) or root
-    calls = sorted((frame for frame in loop.children if frame.function != SELF), key=lambda one: -one.time)
+def flame_graph(sessions: Sequence[bytes], title: str) -> str:
+    """Return a page that draws what the event loops ran, of a pyinstrument session (JSON) of each process."""
+    roots = [msgspec.convert(msgspec.json.decode(session)["root_frame"], Frame) for session in sessions]
+    loops = [_event_loop(root) or root for root in roots]
+    calls = sorted(
+        (frame for loop in loops for frame in loop.children if frame.function != SELF), key=lambda one: -one.time
+    )
     boxes: list[str] = []
     deepest, x = 0, 0.0
     whole = sum(frame.time for frame in calls) or 1
@@ -50,7 +53,7 @@ def flame_graph(session: bytes, title: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1><p>The event loop was busy for {whole:.1f} s of "
-        f"{loop.time:.1f} s. Green is this project. Point at a box to see what it took.</p>"
+        f"{sum(loop.time for loop in loops):.1f} s. Green is this project. Point at a box to see what it took.</p>"
         f'<svg viewBox="0 0 {WIDTH} {height}">{"".join(boxes)}</svg></body></html>\n'
     )
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -62,11 +62,11 @@ def parse_addresses(text: str) -> dict[str, str]:
 
 @contextmanager
 def fresh_instance(
-    processes: Mapping[str, str] = PROCESSES, under: Sequence[str] = (), **settings: str
+    processes: Mapping[str, str] = PROCESSES, under: Callable[[str], Sequence[str]] = lambda _module: (), **settings: str
 ) -> Generator[Instance]:
     """Yield an instance that nobody else uses, with `settings` over those of a load test; stop it at the end.
 
-    `under` are arguments of Python that run its servers under a profiler.
+    `under` returns arguments of Python that run the server of a module under a profiler.
     """
     addresses = {module: f"http://127.0.0.1:{free_port()}" for module in processes}
     instance = Instance(addresses, secrets.token_urlsafe(32))
@@ -87,7 +87,7 @@ def fresh_instance(
             own = {"DATABASE_URL": f"sqlite:///{folder}/{main}.db", "PORT": address.rpartition(":")[2], **shared}
             for verb in ("migrate", "seed"):
                 _run(main, verb, own)
-            instance.pids.append(stack.enter_context(_serving([*under, "-m", main, "serve"], own, address)))
+            instance.pids.append(stack.enter_context(_serving([*under(module), "-m", main, "serve"], own, address)))
         yield instance
 
 

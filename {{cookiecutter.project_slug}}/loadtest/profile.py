@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.crew import send
@@ -21,8 +22,10 @@ def main() -> int:
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        session = Path(folder, "session.json")
-        sampler = ("-m", "pyinstrument", "-i", f"{EVERY_SECONDS}", "-r", "json", "-o", str(session))
+
+        def sampler(module: str) -> Sequence[str]:
+            return ("-m", "pyinstrument", "-i", f"{EVERY_SECONDS}", "-r", "json", "-o", f"{folder}/{module}.json")
+
         try:
             with fresh_instance(under=sampler) as instance:
                 log = send(instance, users=options.users, seconds=options.seconds)
@@ -30,7 +33,8 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         requests = sum(seen.requests for seen in log.operations.values())
-        page = flame_graph(session.read_bytes(), f"{requests} requests, sampled every {EVERY_SECONDS * 1000:g} ms")
+        sessions = [path.read_bytes() for path in sorted(Path(folder).iterdir())]
+        page = flame_graph(sessions, f"{requests} requests, sampled every {EVERY_SECONDS * 1000:g} ms")
     options.output.write_text(page, encoding="utf-8")
     print(f"{requests} requests: {options.output}")
     return 0

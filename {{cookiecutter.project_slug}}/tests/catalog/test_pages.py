@@ -53,6 +53,7 @@ async def work(library: Site) -> list[str]:
         if job == render_pages.name:
             runs.append(outcome)
 
+    await library.make_due()  # before the worker looks, so that it finds them all
     async with library.working(render_pages, enrich_book, note=note):
         await library.hurry()
     return runs

@@ -182,7 +182,7 @@ async def test_a_request_is_one_line_with_its_route_and_cost(
 ) -> None:
     async with asking(database_url, LOG_LEVEL="info") as client:
         await client.get(book_at(7))
-        await client.head(book_at(7))
+        await client.head(book_at(8))
     for line, method in zip(lines(capsys, "request"), ("GET", "HEAD"), strict=True):
         assert {name: line.get(name) for name in LINE_OF_A_BOOK} == LINE_OF_A_BOOK | {"method": method}
         assert line["ms"] >= line["sql_ms"] > 0

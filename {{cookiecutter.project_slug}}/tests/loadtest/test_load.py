@@ -81,7 +81,8 @@ def test_a_cache_that_is_off_is_found_and_said_in_a_line(tmp_path: Path) -> None
 def test_two_processes_that_join_share_the_load_on_an_address(tmp_path: Path) -> None:
     with fresh_instance() as instance:
         master = f"127.0.0.1:{free_port()}"
-        options = [sys.executable, "-m", "loadtest", "--host", instance.addresses["*"]]
+        host = ",".join(f"{module}={address}" for module, address in instance.addresses.items())
+        options = [sys.executable, "-m", "loadtest", "--host", host]
         settings = {**os.environ, "API_TOKEN": instance.token}
         workers = [subprocess.Popen([*options, "--worker", master], cwd=PROJECT, env=settings) for _ in range(2)]
         done = run(*options[3:], "--master", master, "--workers=2", "--seconds=2", f"--reports={tmp_path}", **settings)

@@ -52,7 +52,7 @@ MISSING = at("books", first=1000)
 COVER = "coverUrl"
 LINE_OF_A_BOOK = {"method": "GET", "path": "/graphql", "operation": "Book", "status": 200, "queries": 1}
 """What the log says of a request for a book that there is not."""
-ADDING, READING = "AddBook", "Book"
+ADDING, LISTING, READING = "AddBook", "Books", "Book"
 """The names of operations in budgets and metrics."""
 REPRESENTATIONS = ({"Accept": "application/json"}, {"Accept": "application/graphql-response+json"})
 

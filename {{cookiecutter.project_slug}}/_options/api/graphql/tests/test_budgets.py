@@ -79,7 +79,9 @@ async def test_every_operation_keeps_within_its_budget(client: AsyncClient, budg
 
 
 def test_every_persisted_operation_has_a_budget_and_a_request(project: Path, budgets: Budgets) -> None:
-    texts = [path.read_text(encoding="utf-8") for path in project.glob("src/app/*/operations/*.graphql")]
+    folders = [project / "src", *project.glob("services/*/src")]
+    files = [path for folder in folders for path in folder.glob("app/*/operations/*.graphql")]
+    texts = [path.read_text(encoding="utf-8") for path in files]
     names = {text.split()[1].partition("(")[0] for text in texts}
     assert names == set(OPERATIONS)
     assert names | {f"GET {path}" for path in CHECKS} == set(budgets)

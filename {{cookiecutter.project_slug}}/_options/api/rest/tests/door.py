@@ -19,7 +19,7 @@ MISSING = "/books/99"
 COVER = "cover_url"
 LINE_OF_A_BOOK = {"method": "GET", "path": "/books/{book_id}", "status": 404, "queries": 1}
 """What the log says of a request for a book that there is not."""
-ADDING, READING = "POST /books", "GET /books/{book_id}"
+ADDING, LISTING, READING = "POST /books", "GET /books", "GET /books/{book_id}"
 """The names of operations in budgets and metrics."""
 REPRESENTATIONS = ({"Accept": "application/json"}, {"Accept": "application/msgpack"})
 

@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 # SQLite tells nobody of another process's commit, so that is found by looking. PostgreSQL tells, and the look is for
 # what was missed while the connection was lost.
-IDLE_SECONDS = {"sqlite": 1.0, "postgresql": 30.0}
+IDLE_SECONDS = {"sqlite": 2.0, "postgresql": 30.0}
 RECONNECT_SECONDS = 1
 
 
