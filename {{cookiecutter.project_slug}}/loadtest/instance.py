@@ -62,7 +62,9 @@ def parse_addresses(text: str) -> dict[str, str]:
 
 @contextmanager
 def fresh_instance(
-    processes: Mapping[str, str] = PROCESSES, under: Callable[[str], Sequence[str]] = lambda _module: (), **settings: str
+    processes: Mapping[str, str] = PROCESSES,
+    under: Callable[[str], Sequence[str]] = lambda _module: (),
+    **settings: str,
 ) -> Generator[Instance]:
     """Yield an instance that nobody else uses, with `settings` over those of a load test; stop it at the end.
 
