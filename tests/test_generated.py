@@ -39,7 +39,7 @@ PROGRAMS = {
 """One variant of each kind that runs differently: the dependency bot is files that only its service reads."""
 
 THOROUGHLY = {"monolith-rest", "services-graphql"}
-"""These run all of their tests: between them they have every choice. The kit of the others is the same, byte for byte."""
+"""These run all of their tests: between them they have every choice, and the kit of the others is the same."""
 
 
 @pytest.fixture(scope="module", params=PROGRAMS)
