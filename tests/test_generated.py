@@ -127,13 +127,7 @@ def test_an_api_is_a_door_to_the_same_house(bake: Bake) -> None:
     code = {path for path in differing if path.startswith(("src/", "migrations/"))}
     added = {path for path in code if path not in rest}
     assert code - added == doors
-    assert all(re.match(r"src/app/(kit/graphql/|\w+/operations/|schema\.py)", path) for path in added)
-
-
-def test_an_option_s_settings_are_those_of_the_base_and_its_own() -> None:
-    base = (BASE / ".env.example").read_text(encoding="utf-8")
-    for settings in (BASE / "_options").rglob(".env.example"):
-        assert settings.read_text(encoding="utf-8").startswith(base), settings
+    assert all(re.match(r"src/app/(kit/graphql/|\w+/operations/)", path) for path in added)
 
 
 def test_a_dependency_bot_adds_its_own_files_and_changes_no_other(bake: Bake) -> None:
