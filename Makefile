@@ -11,6 +11,9 @@ LAYOUT ?= monolith
 PROJECT := demo/$(LAYOUT)-$(API)/evergreen-library
 TEMPLATE := cookiecutter.json $(shell find hooks '{{cookiecutter.project_slug}}' -type f -not -path '*/__pycache__/*')
 
+# Most tests wait for servers longer than they compute.
+WORKERS = $(shell .venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
+
 export UV_PYTHON := $(CURDIR)/.venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
@@ -30,7 +33,7 @@ test: .venv/ready
 	@.venv/bin/ruff check --no-cache --extend-per-file-ignores '*/pyproject.toml:RUF200'
 	@.venv/bin/ruff format --check --no-cache
 	@echo 'make test: generating projects, checking them, running them'
-	@.venv/bin/pytest --numprocesses=auto --dist=worksteal
+	@.venv/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal
 
 images: .venv/ready
 	@.venv/bin/pytest -m images -rs
