@@ -26,7 +26,7 @@ ASKED_FOR = text(f"{JOBS} WHERE coalesce(unique_key, '') NOT LIKE '% by its sche
 SCHEDULED = text(f"{JOBS} WHERE unique_key LIKE '% by its schedule' ORDER BY id")
 HURRY = text(
     "UPDATE kit_job SET due_at = enqueued_at "
-    "WHERE lease IS NULL AND coalesce(unique_key, '') NOT LIKE '% by its schedule'"
+    "WHERE lease IS NULL AND due_at > enqueued_at AND coalesce(unique_key, '') NOT LIKE '% by its schedule'"
 )
 AT_ONCE_AGAIN = timedelta(milliseconds=1)
 

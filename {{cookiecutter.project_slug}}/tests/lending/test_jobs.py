@@ -14,7 +14,6 @@ from app.lending.service import LOAN_PERIOD
 from tests.jobsite import Site
 
 REMINDERS = text("SELECT loan_id, text FROM lending_reminder ORDER BY loan_id")
-NOW = datetime.now(UTC)
 TITLE = "Tides & <Winds>"
 
 
@@ -23,7 +22,8 @@ async def lend(site: Site, *due_in_days: int) -> list[int]:
     await site.database.write(keep_book, BookAdded(1, TITLE, len(due_in_days)))
     member = await site.database.write(service.add_member, NewMember(name="Ada Byron", email="ada@example.org"))
     new = NewLoan(book_id=1, member_id=member.id)
-    starts = [NOW - LOAN_PERIOD + timedelta(days=days) for days in due_in_days]
+    now = datetime.now(UTC)
+    starts = [now - LOAN_PERIOD + timedelta(days=days) for days in due_in_days]
     return [(await site.database.write(service.borrow, new, start)).id for start in starts]
 
 
@@ -54,11 +54,11 @@ async def test_the_report_tells_what_was_lent_and_what_is_overdue(
 ) -> None:
     monkeypatch.setattr(report, "FOLDER", tmp_path / "reports")
     await lend(site, -5, 3)
-    path = await site.database.write(report.write, NOW + timedelta(days=31))
+    path = await site.database.write(report.write, datetime.now(UTC) + timedelta(days=31))
     page = path.read_text(encoding="utf-8")
     assert "<td>Tides &amp; &lt;Winds&gt;</td>" in page
     assert "<td>Ada Byron</td>" in page
-    assert f"<td>{NOW - timedelta(days=5):%d %B %Y}</td>" in page
+    assert f"<td>{datetime.now(UTC) - timedelta(days=5):%d %B %Y}</td>" in page
     assert page.count("<meter ") == 12
 
 
@@ -69,4 +69,4 @@ async def test_the_report_waits_for_a_good_time_and_is_there_in_the_end(
     await site.enqueue(monthly_report)
     async with site.working(monthly_report):
         pass
-    assert (tmp_path / f"lending-{NOW.replace(day=1) - timedelta(days=1):%Y-%m}.html").is_file()
+    assert (tmp_path / f"lending-{datetime.now(UTC).replace(day=1) - timedelta(days=1):%Y-%m}.html").is_file()
