@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import strawberry
 from strawberry import ID, UNSET
@@ -11,6 +11,7 @@ from app.catalog import models, queries, schemas, service
 from app.catalog.schemas import BookView
 from app.kit.graphql.connections import After, Connection, First, Page, bounds, number
 from app.kit.graphql.controller import GraphqlPart
+from app.kit.graphql.entities import Entity
 from app.kit.graphql.failures import Conflict, Invalid, NotFound, checked
 from app.kit.graphql.resolving import Info, chosen, chosen_of_page
 from app.kit.graphql.schema import CACHED
@@ -30,12 +31,12 @@ class Author:
     name: str
 
 
-@strawberry.type(description="A book as readers see it.")
+@strawberry.federation.type(keys=["id"], description="A book as readers see it.")
 class Book:
     """As `BookView`."""
 
     id: ID
-    title: str
+    title: str = strawberry.federation.field(shareable=True)
     isbn: str | None
     author: Author
     copies: int = strawberry.field(description="How many the library owns.")
@@ -126,6 +127,7 @@ class Catalog(GraphqlPart):
 
     query = Query
     mutation = Mutation
+    entities: ClassVar = {Book: Entity(BookView, queries.BOOK)}
     operations = Path(__file__).parent / "operations"
 
 

@@ -2,25 +2,26 @@
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import strawberry
 from strawberry import ID
 
 from app.kit.graphql.connections import After, Connection, First, Page, bounds, number
 from app.kit.graphql.controller import GraphqlPart
+from app.kit.graphql.entities import ELSEWHERE, Entity
 from app.kit.graphql.failures import Conflict, Invalid, NotFound, checked
 from app.kit.graphql.resolving import Info, chosen, chosen_of_page
 from app.lending import queries, schemas, service
 from app.lending.schemas import LoanPage, LoanView, MemberView
 
 
-@strawberry.type(description="What a loan says of its book.")
+@strawberry.federation.type(keys=[ELSEWHERE], description="What a loan says of its book.")
 class LoanedBook:
-    """As `schemas.LoanedBook`."""
+    """As `schemas.LoanedBook`; where lending is a service of its own, its part of the catalogue's `Book`."""
 
     id: ID
-    title: str
+    title: str = strawberry.federation.field(shareable=True)
 
 
 @strawberry.type(description="A copy of a book in a member's hands, now or once.")
@@ -49,7 +50,7 @@ async def loans_of(
     return Page(page.items, key, more=page.next is not None)
 
 
-@strawberry.type(description="Someone who may borrow.")
+@strawberry.federation.type(keys=["id"], description="Someone who may borrow.")
 class Member:
     """As `MemberView`."""
 
@@ -130,6 +131,8 @@ class Lending(GraphqlPart):
 
     query = Query
     mutation = Mutation
+    entities: ClassVar = {Member: Entity(MemberView, queries.MEMBER)}
+    stand_ins: ClassVar = {LoanedBook: "Book"}
     operations = Path(__file__).parent / "operations"
 
 

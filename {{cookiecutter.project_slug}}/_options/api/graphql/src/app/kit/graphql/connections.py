@@ -22,7 +22,7 @@ After: TypeAlias = Annotated[
 ]
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.federation.type(shareable=True, description="Where a page lies in its list.")
 class PageInfo:
     """As Relay has it."""
 

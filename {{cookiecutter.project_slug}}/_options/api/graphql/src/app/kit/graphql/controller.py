@@ -1,25 +1,28 @@
 """The door: `/graphql`, which answers queries by GET and POST, and mutations by POST."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar, Self
 
 import msgspec
+import strawberry
 from litestar import Controller, Response, get, post
 
 from app.kit.graphql import graphiql
 from app.kit.graphql.documents import JSON, MEDIA_TYPES, Operation
 from app.kit.graphql.engine import Context, Engine
+from app.kit.graphql.entities import Entity, new_schema
 from app.kit.graphql.persisted import PATH
 from app.kit.graphql.refusals import Refused
 from app.kit.graphql.requests import GraphqlRequest, from_body, from_query
-from app.kit.graphql.schema import new_schema
+from app.kit.graphql.schema import core
 from app.kit.graphql.settings import GraphqlSettings
 from app.kit.module import Module, Part
 from app.kit.negotiation import media_type
 from app.kit.parameters import AnyRequest, Reads, Writes
 from app.kit.security import is_bearer
+from graphql import print_schema
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -30,6 +33,10 @@ class GraphqlPart(Part):
     path = PATH
     query: ClassVar[type]
     mutation: ClassVar[type]
+    entities: ClassVar[Mapping[type, Entity]] = {}
+    """What another service's schema may refer to by its `id`."""
+    stand_ins: ClassVar[Mapping[type, str]] = {}
+    """The types that are another module's, with the name that they have there."""
     operations: ClassVar[Path]
     """Where its persisted operations are."""
 
@@ -37,17 +44,22 @@ class GraphqlPart(Part):
     def whole(cls, parts: Sequence[type[Self]]) -> type[Controller]:
         """Return the controller of the one schema; raise BadOperation for a persisted operation that is none of it."""
         settings = GraphqlSettings.load()
-        schema = new_schema([part.query for part in parts], [part.mutation for part in parts])
-        engine = Engine(schema, [part.operations for part in parts], settings)
+        engine = Engine(_schema(parts), [part.operations for part in parts], settings)
         engine.persisted.read()
         return _controller(engine, graphiql.read() if settings.graphql_explore else "")
 
 
 def sdl(modules: Sequence[Module]) -> str:
-    """Return the schema of `modules` in GraphQL's own language."""
+    """Return the schema of `modules` in GraphQL's own language, as clients see it: without a router's directives."""
     controllers = [controller for module in modules for controller in module.controllers]
     parts = [part for part in controllers if issubclass(part, GraphqlPart)]
-    return new_schema([part.query for part in parts], [part.mutation for part in parts]).as_str() + "\n"
+    return print_schema(core(_schema(parts))) + "\n"
+
+
+def _schema(parts: Sequence[type[GraphqlPart]]) -> strawberry.Schema:
+    entities = {kind: entity for part in parts for kind, entity in part.entities.items()}
+    stand_ins = {kind: name for part in parts for kind, name in part.stand_ins.items()}
+    return new_schema([part.query for part in parts], [part.mutation for part in parts], entities, stand_ins)
 
 
 def _controller(engine: Engine, page: str) -> type[Controller]:

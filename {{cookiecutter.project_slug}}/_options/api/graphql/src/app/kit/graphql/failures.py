@@ -21,17 +21,17 @@ class Failure:
     message: Annotated[str, strawberry.argument(description="A sentence for people.")]
 
 
-@strawberry.type(description="There is no such thing.")
+@strawberry.federation.type(shareable=True, description="There is no such thing.")
 class NotFound(Failure):
     """As `errors.NotFound`."""
 
 
-@strawberry.type(description="What is stored does not allow it.")
+@strawberry.federation.type(shareable=True, description="What is stored does not allow it.")
 class Conflict(Failure):
     """As `errors.Conflict`."""
 
 
-@strawberry.type(description="A part of the input is not valid.")
+@strawberry.federation.type(shareable=True, description="A part of the input is not valid.")
 class Invalid(Failure):
     """As the problem 400 of a body."""
 

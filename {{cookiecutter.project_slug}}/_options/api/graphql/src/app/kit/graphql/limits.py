@@ -43,8 +43,9 @@ MAX_COST = 10_000
 MAX_PAGE = 100
 
 PAGE = "first"
+ENTITIES = "representations"
 Times: TypeAlias = int | str
-"""How many objects a page holds at the most: a number, or the name of the variable that says it."""
+"""How many objects a page holds at the most: a number, or the name of the variable that says it or lists them."""
 
 
 class Price(msgspec.Struct):
@@ -167,18 +168,20 @@ class Limits:
 
 def _times(node: FieldNode, field: GraphQLField) -> Times | None:
     """Return how many objects the page at `node` holds; None where it is no page."""
-    if PAGE not in field.args:
+    name = next((name for name in (PAGE, ENTITIES) if name in field.args), None)
+    if name is None:
         return None
     for argument in node.arguments or ():
-        if argument.name.value == PAGE:
+        if argument.name.value == name:
             if isinstance(argument.value, VariableNode):
                 return argument.value.name.value
             return int(argument.value.value[:9]) if isinstance(argument.value, IntValueNode) else MAX_PAGE
-    return field.args[PAGE].default_value
+    return MAX_PAGE if name == ENTITIES else field.args[PAGE].default_value
 
 
 def _size(times: Times, variables: Mapping[str, Any]) -> int:
     size = variables.get(times, MAX_PAGE) if isinstance(times, str) else times
+    size = len(size) if isinstance(size, list) else size
     return size if isinstance(size, int) and size > 0 else MAX_PAGE
 
 

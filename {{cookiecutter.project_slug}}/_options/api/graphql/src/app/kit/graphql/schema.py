@@ -1,13 +1,10 @@
-"""The schema: one of all modules' parts, and who may keep what the fields of its roots answer."""
+"""What is known of a schema: its fields, and who may keep what those of its roots answer."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import strawberry
-from strawberry.tools import merge_types
 from strawberry.types.field import StrawberryField
 
-from app.kit.graphql.failures import HANDLERS
 from app.kit.http_cache import Public
 from graphql import GraphQLField, GraphQLSchema
 
@@ -15,15 +12,6 @@ CACHED = "cached"
 """In the metadata of a field of Query: the `Public` that says how long, and until which writes, its answer holds.
 
 What says nothing is for bearers of the token only, and kept by nobody."""
-
-
-def new_schema(queries: Sequence[type], mutations: Sequence[type]) -> strawberry.Schema:
-    """Return the schema whose roots have the fields of all these types."""
-    return strawberry.Schema(
-        query=merge_types("Query", tuple(queries)),
-        mutation=merge_types("Mutation", tuple(mutations)),
-        exception_handlers=HANDLERS,
-    )
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:
