@@ -21,20 +21,8 @@ from benchmarks.servers import TOOLS, BenchmarkError, free_port, generate_projec
 
 TEMPLATE = "fastapi-template==6.1.2"
 NAME = "sample"
-ANSWERS = [
-    "--quiet",
-    "--api-type",
-    "rest",
-    "--db",
-    "sqlite",
-    "--orm",
-    "sqlalchemy",
-    "--ci",
-    "none",
-    "--migrations",
-    "--dummy",
-    "--routers",
-]
+FEATURES = ("--migrations", "--dummy", "--routers")
+ANSWERS = ("--quiet", "--api-type", "rest", "--db", "sqlite", "--orm", "sqlalchemy", "--ci", "none", *FEATURES)
 ROUNDS = 3
 ROWS = 50
 SETTLE_SECONDS = 2
