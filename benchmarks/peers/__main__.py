@@ -19,7 +19,7 @@ from benchmarks.plan import say
 from benchmarks.servers import BenchmarkError, Server, generate_project, run_in, sample_database, serving
 
 HERE = Path(__file__).parent
-ROUNDS, SECONDS, USERS = 3, 10, 20
+ROUNDS, SECONDS, USERS = 3, 6, 20
 TOKEN = "a-token-for-the-benchmark"  # noqa: S105
 
 
