@@ -2,7 +2,7 @@
 
 Run as `python -m benchmarks.peers`. The project's own load test is the client of every server: browse, search, read,
 borrow, return, add and change, a share of it conditional. Each server runs once a round, on the same PostgreSQL with
-the same sample data; the figure is the server's CPU time a request, its worker and its start-up left out.
+the same sample data; the figure is the server's CPU time a request, its worker included, its start-up left out.
 """
 
 import json
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.markers import show
+from benchmarks.plan import say
 from benchmarks.servers import BenchmarkError, Server, generate_project, run_in, sample_database, serving
 
 HERE = Path(__file__).parent
-ROUNDS, SECONDS, USERS = 3, 10, 20
+ROUNDS, SECONDS, USERS = 3, 6, 20
 TOKEN = "a-token-for-the-benchmark"  # noqa: S105
-REFERENCE = "FastAPI, SQLAlchemy ORM, pydantic"
 
 
 class Peer(NamedTuple):
@@ -32,11 +32,30 @@ class Peer(NamedTuple):
     settings: Mapping[str, str] = {}
 
 
-PEERS = (
-    Peer(REFERENCE, "fastapi_orm.py"),
+class Api(NamedTuple):
+    """What the servers have in common; the first of them is what the others are compared with."""
+
+    answers: Mapping[str, str]
+    plain: Peer
+    ready: str
+    """A path that is answered once a server works."""
+    books: str
+    """The operation that lists books."""
+
+
+PROJECTS = (
     Peer("the project", settings={"WORKER_INSIDE": "true"}),
     Peer("the project without its cache", settings={"PRACTICES_OFF": "cache", "WORKER_INSIDE": "true"}),
 )
+APIS = {
+    "REST": Api({}, Peer("FastAPI, SQLAlchemy ORM, pydantic", "fastapi_orm.py"), "/books", "GET /books"),
+    "GraphQL": Api(
+        {"api": "graphql"},
+        Peer("Strawberry on FastAPI, SQLAlchemy ORM, DataLoader", "strawberry_orm.py"),
+        "/graphql?query=%7Bbooks%28first%3A1%29%7Bnodes%7Bid%7D%7D%7D",
+        "Books",
+    ),
+}
 
 
 class Cost(NamedTuple):
@@ -50,33 +69,36 @@ class Cost(NamedTuple):
     requests: int
 
 
-def measure(folder: Path) -> dict[str, list[Cost]]:
-    """Return the cost a request of each round, by the name of the peer."""
-    costs: dict[str, list[Cost]] = {peer.name: [] for peer in PEERS}
+def measure(name: str, folder: Path) -> dict[str, list[Cost]]:
+    """Return the cost a request of each round, by the name of the peer, of the API of that name."""
+    api = APIS[name]
+    peers = (api.plain, *PROJECTS)
+    costs: dict[str, list[Cost]] = {peer.name: [] for peer in peers}
     (folder / "project").mkdir()
-    project = generate_project(folder / "project")
+    project = generate_project(folder / "project", api.answers)
     with sample_database(project, folder / "postgresql") as database_url:
         for number in range(1, ROUNDS + 1):
-            for peer in PEERS:
-                with _started(peer, project, database_url) as server:
-                    costs[peer.name].append(_cost(project, server, folder))
-                print(f"round {number} of {ROUNDS}: {peer.name}: {costs[peer.name][-1]}", file=sys.stderr, flush=True)
+            for peer in peers:
+                with _started(api, peer, project, database_url) as server:
+                    costs[peer.name].append(_cost(api, project, server, folder))
+                say(f"{name}, round {number} of {ROUNDS}: {peer.name}: {costs[peer.name][-1]}")
     return costs
 
 
-def _started(peer: Peer, project: Path, database_url: str) -> AbstractContextManager[Server]:
+def _started(api: Api, peer: Peer, project: Path, database_url: str) -> AbstractContextManager[Server]:
     settings = {
         "API_TOKEN": TOKEN,
         "DATABASE_URL": database_url,
         "HOST": "127.0.0.1",
         "LOG_LEVEL": "warning",
+        "OPERATIONS": str(project / "src" / "app"),
         "RATE_LIMIT": "1000000/second",
     }
     command = ("--script", str(HERE / peer.script)) if peer.script else ("poe", "--quiet", "serve")
-    return serving(project, command, "/books", settings | peer.settings)
+    return serving(project, command, api.ready, settings | peer.settings)
 
 
-def _cost(project: Path, server: Server, folder: Path) -> Cost:
+def _cost(api: Api, project: Path, server: Server, folder: Path) -> Cost:
     before = server.cpu_seconds()
     command = ("python", "-m", "loadtest", "--host", server.address, f"--seconds={SECONDS}", f"--users={USERS}")
     run_in(project, *command, "--reports", str(folder), API_TOKEN=TOKEN)
@@ -85,13 +107,13 @@ def _cost(project: Path, server: Server, folder: Path) -> Cost:
     operations = {one["name"]: one for one in result["operations"]}
     requests = sum(one["requests"] for one in operations.values())
     wire_bytes = sum(one["wire_bytes"] for one in operations.values()) / requests
-    p95 = operations["GET /books"]["p95"]
+    p95 = operations[api.books]["p95"]
     return Cost(used * 1000 / requests, wire_bytes, server.memory_bytes() / 1e6, p95, requests)
 
 
 def table(costs: Mapping[str, list[Cost]]) -> str:
-    """Return the medians as a Markdown table, the CPU time with its spread."""
-    reference = statistics.median(cost.cpu_ms for cost in costs[REFERENCE])
+    """Return the medians as a Markdown table, the CPU time with its spread; the first server is the reference."""
+    reference = statistics.median(cost.cpu_ms for cost in next(iter(costs.values())))
     lines = ["| Server | CPU-ms a request | least to most | x the first | bytes | memory | p95 of the list |"]
     lines.append("|---|---|---|---|---|---|---|")
     for name, rounds in costs.items():
@@ -107,9 +129,11 @@ def table(costs: Mapping[str, list[Cost]]) -> str:
 def main() -> None:
     """Measure and print; exit with status 1 and a sentence where something doesn't work."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            costs = measure(Path(folder))
-        show("peers", "benchmarks/peers.md", table(costs), __doc__)
+        tables = []
+        for name in APIS:
+            with tempfile.TemporaryDirectory() as folder:
+                tables.append(f"{name}:\n\n{table(measure(name, Path(folder)))}")
+        show("peers", "benchmarks/peers.md", "\n\n".join(tables), __doc__)
     except BenchmarkError as error:
         sys.exit(f"error: {error}")
 
