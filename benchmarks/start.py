@@ -147,7 +147,7 @@ def table(found: list[Figure]) -> str:
     for figure in found:
         aim = ""
         if figure.most is not None:
-            aim = f"at most {figure.most:g}: {'met' if figure.value <= figure.most else 'missed'}"
+            aim = f"at most {figure.most:g}: {'met' if round(figure.value, 2) <= figure.most else 'missed'}"
         lines.append(f"| {figure.what} | {figure.value:.2f} {figure.unit} | {aim} |")
     return "\n".join(lines)
 
