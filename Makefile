@@ -40,7 +40,7 @@ images: .venv/ready
 
 bench: .venv/ready
 	@.venv/bin/uv pip install --quiet --group benchmarks
-	@for part in reads start peers layouts practices; do \
+	@for part in reads start peers published layouts practices; do \
 		.venv/bin/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks.$$part || exit 1; \
 	done
 
