@@ -15,8 +15,11 @@ from tests.template import CHOICES
 UV = Path(sys.executable).with_name("uv")
 INSTALL = ("install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--fetch-retry-mintimeout=1000")
 PACKAGES = ("@apollo/composition@2.14.4", "graphql@16.15.0")
-UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
-"""What npm calls it when there is no network."""
+UNREACHABLE = (
+    *("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EPROTO", "ETIMEDOUT"),
+    *("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "E403", "E407", "E502", "E503", "E504"),
+)
+"""What npm calls it when there is no network, or a proxy in it that lets nothing through."""
 SERVICES = ("catalog", "lending")
 TOKEN = "a-token-for-the-router-of-the-tests"  # noqa: S105 - it opens nothing
 
@@ -64,6 +67,8 @@ def tools(tmp_path: Path) -> Path:
         capture_output=True,
         text=True,
         check=False,
+        # A proxy's certificate that Python is told of is one for node too.
+        env={"NODE_EXTRA_CA_CERTS": os.environ.get("SSL_CERT_FILE", ""), **os.environ},
     )
     if any(code in done.stderr for code in UNREACHABLE):
         pytest.skip(f"npm can't be reached: {done.stderr}")
